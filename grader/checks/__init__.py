@@ -1,0 +1,1 @@
+"""The checks, one module for each unit; each check is a pytest test function."""

@@ -1,0 +1,66 @@
+"""What an exercise is, and how its checks and its misconceptions are written.
+
+`grader/checks/<slug>.py` holds, for one unit, `EXERCISES` and the checks: pytest test functions that
+take the fixtures `student` and `rng`. A check's docstring is the sentence that the student reads.
+`grader/misconceptions/<slug>.py` holds the wrong answers that people really give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: its name (also the name of its check), its title, where it is explained, and hints.
+
+    `see` is the place in the book that explains it, as ``gru.html#gru-step``. `hints` are three, from a
+    nudge to nearly the answer. `functions` are the names that the student writes.
+    """
+
+    name: str
+    title: str
+    see: str
+    hints: tuple[str, str, str]
+    functions: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return self.functions or (self.name,)
+
+
+def points(exercise: str, worth: float) -> pytest.MarkDecorator:
+    """Mark a check: the exercise that it belongs to, and the points that its property is worth."""
+    return pytest.mark.exercise(exercise, worth)
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong answer that people really give: the function `replaces`, and what to say to its author."""
+
+    exercise: str
+    name: str
+    says: str
+    see: str
+    replaces: str
+    function: Callable[..., Any]
+
+
+def misconception(
+    exercise: str, name: str, *, says: str, see: str = "", replaces: str = ""
+) -> Callable[[Callable[..., Any]], Misconception]:
+    """Declare the decorated function as a wrong answer to `exercise`.
+
+    `name` is a few plain words, `says` explains to the student what the code does and what was asked,
+    `see` is a place in the book (the exercise's own when empty), `replaces` is the function whose place
+    it takes (the exercise's name when empty).
+    """
+
+    def wrap(function: Callable[..., Any]) -> Misconception:
+        return Misconception(exercise, name, says, see, replaces or exercise, function)
+
+    return wrap

@@ -1,0 +1,1 @@
+"""The wrong answers that people really give, one module for each unit."""
