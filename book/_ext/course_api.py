@@ -1,0 +1,36 @@
+"""The API page points back at the book: an equation's label in a docstring becomes a link to it.
+
+Docstrings name equations as ``eq-gru-h`` in double backquotes. A label whose chapter is not in the
+book yet stays as it is written, on the API page alone; elsewhere a wrong label stops the build.
+"""
+
+from __future__ import annotations
+
+import re
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
+
+
+def _link_equations(
+    app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]
+) -> None:
+    lines[:] = [LABEL.sub(r":eq:`\1`", line) for line in lines]
+
+
+def _keep_label(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element
+) -> nodes.Node | None:
+    if node.get("reftype") == "eq" and node.get("refdoc") == "book/api":
+        return nodes.literal(node["reftarget"], node["reftarget"])
+    return None
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-process-docstring", _link_equations)
+    app.connect("missing-reference", _keep_label)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
