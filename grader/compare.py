@@ -1,6 +1,7 @@
-"""Comparisons in stages: type, shape, element type, finite, values. The first stage that fails speaks.
+"""Comparisons in stages: type, shape, element type, finite, values. The first that fails speaks.
 
-Each failure says what was looked at, what was expected, what came, and where the largest difference is.
+Each failure says what was looked at, what was expected, what came, and where the largest
+difference is.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def assert_like(got: Any, expected: Any, name: str = "the result") -> None:
 
     For checks of a side property, so that an answer which returns nothing cannot earn it.
     """
-    assert_matches(got, expected, name, rtol=np.inf, atol=np.inf)
+    assert_matches(got, expected, name, rtol=0.0, atol=np.inf)
 
 
 def assert_true(condition: Any, message: str, *, expected: str = "", got: str = "") -> None:
@@ -71,7 +72,7 @@ def assert_unchanged(outcome: Outcome, arguments: tuple[Any, ...], names: Iterab
 
 
 def assert_raises(outcome: Outcome, errors: tuple[str, ...], why: str) -> None:
-    """The call ended in one of the named exceptions; `why` is a sentence that says why it should."""
+    """The call ended in one of the named exceptions; `why` is a sentence with the reason."""
     if outcome.kind == "raised" and outcome.error in errors:
         return
     came = outcome.error if outcome.kind == "raised" else "no error"
@@ -159,7 +160,9 @@ def _match_values(have: np.ndarray, want: np.ndarray, name: str, rtol: float, at
         bad &= ~(np.isnan(have) & np.isnan(want))
     if not bad.any():
         return
-    where = np.unravel_index(int(np.nanargmax(np.where(bad, difference, -1.0))), bad.shape)
+    size = np.where(np.isnan(difference), np.inf, difference)
+    worst = int(np.argmax(np.where(bad, size, -1.0)))
+    where = tuple(int(i) for i in np.unravel_index(worst, bad.shape))
     at = f" at index {_index(where)}" if want.size > 1 else ""
     share = f" ({int(bad.sum())} of {bad.size} entries differ)" if want.size > 1 else ""
     raise CheckFailed(

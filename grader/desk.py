@@ -1,6 +1,6 @@
 """What a student uses: `check` and `hint`, on the names of the notebook that is open.
 
-`check("gru_cell")` runs on the live namespace the checks that the official marking runs, on fresh draws.
+`check("gru_cell")` runs on the live namespace what the official marking runs, on fresh draws.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ def check(
 ) -> Report | Note:
     """Check your answer to the exercise `name` and report each property.
 
-    Inputs are drawn afresh each time; `seed` repeats the draws of an earlier report. `namespace` is where
-    your functions are looked up: the notebook's own names, unless you give another mapping.
+    Inputs are drawn afresh each time; `seed` repeats the draws of an earlier report. `namespace`
+    is where your functions are looked up: the notebook's own names unless you give a mapping.
     """
     try:
         slug = units.find(name)

@@ -1,8 +1,8 @@
 """Run the checks of a unit against a student, under pytest, and say how each one ended.
 
 The same call serves every world; only the `Student` differs. Each check draws its inputs from a
-generator that depends on the seed and on the check's own name, so that neither the order of the checks nor
-leaving some out changes what a check draws.
+generator that depends on the seed and on the check's own name, so that neither the order of the
+checks nor leaving some out changes what a check draws.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class CheckInfo:
     worth: float
 
 
-# Everything that a run of checks does not need is left out: it starts in milliseconds, writes nothing,
-# and does not read the configuration of whatever project it happens to run in.
+# Everything that a run of checks does not need is left out: it starts in milliseconds, writes
+# nothing, and does not read the configuration of whatever project it happens to run in.
 _OPTIONS = [
     "-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:doctest", "-p", "no:junitxml",
     "-p", "no:pastebin", "-p", "no:faulthandler", "-p", "no:logging", "-p", "no:warnings",
@@ -164,7 +164,7 @@ class _Run(_Base):
     def _result(self, info: CheckInfo, excinfo: Any) -> CheckResult:
         error = None if excinfo is None else excinfo.value
         calls = tuple(self.subject.calls[self._first_call :])
-        common = {
+        common: dict[str, Any] = {
             "check": info.check,
             "exercise": info.exercise,
             "sentence": info.sentence,

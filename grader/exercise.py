@@ -1,7 +1,7 @@
 """What an exercise is, and how its checks and its misconceptions are written.
 
-`grader/checks/<slug>.py` holds, for one unit, `EXERCISES` and the checks: pytest test functions that
-take the fixtures `student` and `rng`. A check's docstring is the sentence that the student reads.
+`grader/checks/<slug>.py` holds, for one unit, `EXERCISES` and the checks: pytest test functions
+that take the fixtures `student` and `rng`. A check's docstring is what the student reads.
 `grader/misconceptions/<slug>.py` holds the wrong answers that people really give.
 """
 
@@ -16,10 +16,10 @@ import pytest
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: its name (also the name of its check), its title, where it is explained, and hints.
+    """One exercise: its name, which is also that of its check, its title, and its hints.
 
-    `see` is the place in the book that explains it, as ``gru.html#gru-step``. `hints` are three, from a
-    nudge to nearly the answer. `functions` are the names that the student writes.
+    `see` is the place in the book that explains it, as ``gru.html#gru-step``. `hints` are three,
+    from a nudge to nearly the answer. `functions` are the names that the student writes.
     """
 
     name: str
@@ -40,7 +40,7 @@ def points(exercise: str, worth: float) -> pytest.MarkDecorator:
 
 @dataclass(frozen=True)
 class Misconception:
-    """A wrong answer that people really give: the function `replaces`, and what to say to its author."""
+    """A wrong answer that people really give: what it replaces, and what to say to its author."""
 
     exercise: str
     name: str
@@ -55,9 +55,9 @@ def misconception(
 ) -> Callable[[Callable[..., Any]], Misconception]:
     """Declare the decorated function as a wrong answer to `exercise`.
 
-    `name` is a few plain words, `says` explains to the student what the code does and what was asked,
-    `see` is a place in the book (the exercise's own when empty), `replaces` is the function whose place
-    it takes (the exercise's name when empty).
+    `name` is a few plain words, `says` explains to the student what the code does and what was
+    asked, `see` is a place in the book (the exercise's own when empty), `replaces` is the function
+    whose place it takes (the exercise's name when empty).
     """
 
     def wrap(function: Callable[..., Any]) -> Misconception:

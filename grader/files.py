@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: each is written beside its place and then moved into it."""
+"""Files that are whole or not there: each is written beside its place and then moved into it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` atomically; a reader sees the old file or the new one, never a part."""
+    """Write `data` to `path` atomically: a reader sees the old file or the new, never a part."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:

@@ -3,12 +3,12 @@
 The source is in jupytext's percent format with one short key on the cells that matter:
 
     # %% setup                        imports and given code; locked
-    # %% answer="gru_cell"            the student writes here; the worked solution stands between markers
+    # %% answer="gru_cell"            the student writes here; the solution is between markers
     # %% check="gru_cell"             runs the checks; its points come from the checks
     # %% [markdown]                   prose
 
-`source_notebook` keeps the worked solution (what an instructor and nbgrader read); `student_notebook` is what
-is handed out. The same source gives the same bytes each time.
+`source_notebook` keeps the worked solution (what an instructor and nbgrader read);
+`student_notebook` is what is handed out. The same source gives the same bytes each time.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def notebook_path(slug: str) -> Path:
 
 
 def source_notebook(slug: str) -> NotebookNode:
-    """The notebook with the worked solutions, and nbgrader's metadata on every cell that it marks."""
+    """The notebook with the worked solutions, and nbgrader's metadata on each cell it marks."""
     path = source_path(slug)
     if not path.exists():
         raise SourceError(f"There is no solution source {path.name} in {path.parent}.")

@@ -1,7 +1,8 @@
 """Name the misconception behind a wrong answer: by equality of behaviour, never by guessing.
 
-A misconception is recognised when it gives, on every input that the checks used, what the student's
-function gave: the same value, or the same kind of exception, with the arguments left in the same condition.
+A misconception is recognised when it gives, on every input that the checks used, what the
+student's function gave: the same value, or the same kind of exception, with the arguments left
+in the same condition.
 """
 
 from __future__ import annotations

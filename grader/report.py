@@ -1,7 +1,7 @@
 """The words of a mark: a table for a person, and a plain number for nbgrader.
 
-`repr` of a report is the points earned and nothing else: nbgrader reads the first result of a test cell as
-partial credit when it is a number. Jupyter shows `_repr_html_`; a terminal shows `str`.
+`repr` of a report is the points earned and nothing else: nbgrader reads the first result of a
+test cell as partial credit when it is a number. Jupyter shows `_repr_html_`, a terminal `str`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class Report:
             '<th scope="col" style="text-align:left">Property</th>'
             f"</tr></thead><tbody>{rows}</tbody></table>"
         )
-        return f'<div class="gatedrnn-report">{table}{self._html_recognised()}{self._html_next()}</div>'
+        after = self._html_recognised() + self._html_next()
+        return f'<div class="gatedrnn-report">{table}{after}</div>'
 
     def _row(self, result: CheckResult) -> str:
         details = "".join(
@@ -124,7 +125,8 @@ class Report:
             return ""
         says = "".join(f"<p style='margin:.3em 0'>{_text(m.says)}</p>" for m in self.recognised)
         return (
-            '<div style="border-left:.3em solid #b33f00;padding:.1em .8em;margin:.6em 0;max-width:58em">'
+            '<div style="border-left:.3em solid #b33f00;padding:.1em .8em;margin:.6em 0;'
+            'max-width:58em">'
             f"<b>Recognised: {_text(_either(self.recognised))}</b>{says}</div>"
         )
 
@@ -176,8 +178,8 @@ def _link(place: str, links: Mapping[str, str]) -> str:
 def book_links(places: Sequence[str], start: Path) -> dict[str, str]:
     """Place -> address, when the book can be reached from the folder `start`.
 
-    `GATEDRNN_BOOK` names the address of a published book; otherwise a book built beside the notebooks is
-    used. Where there is neither, the report names the chapter in words.
+    `GATEDRNN_BOOK` names the address of a published book; otherwise a book built beside the
+    notebooks is used. Where there is neither, the report names the chapter in words.
     """
     base = os.environ.get("GATEDRNN_BOOK", "").rstrip("/")
     if not base:

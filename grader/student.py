@@ -1,7 +1,7 @@
 """What a check knows of a student: a name to call, and what came of it.
 
-Every world gives the same `Student`: the worked solution, a misconception, the live notebook, and the
-process that ran a submission. They differ only in `_invoke`.
+Every world gives the same `Student`: the worked solution, a misconception, the live notebook, and
+the process that ran a submission. They differ only in `_invoke`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The units of the course: which exist, in which order, and what each one asks.
 
-A unit has one slug everywhere. The order is that of `_toc.yml`; where the course is installed without
-its repository, units are in the order of their names.
+A unit has one slug everywhere. The order is that of `_toc.yml`; where the course is installed
+without its repository, units are in the order of their names.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def exercise(slug: str, name: str) -> Exercise:
 
 @functools.cache
 def _exercise_names() -> dict[str, str]:
-    """Exercise name -> slug, read from the sources so that no unit is imported to find another's."""
+    """Exercise name -> slug, read from the sources: no unit is imported to find another's."""
     names: dict[str, str] = {}
     for slug in slugs():
         tree = ast.parse((PACKAGE / "checks" / f"{slug}.py").read_text("utf-8"))

@@ -20,8 +20,22 @@ MAX_DEPTH = 24
 MAX_TEXT = 1_000_000
 #: Array element types that may cross; objects and strings may not.
 DTYPES = frozenset(
-    "bool int8 int16 int32 int64 uint8 uint16 uint32 uint64 "
-    "float16 float32 float64 complex64 complex128".split()
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    ]
 )
 
 
@@ -84,7 +98,7 @@ class _Writer:
         return {tag: [dtype or value.dtype.name, list(value.shape)]}
 
     def tensor(self, value: Any) -> dict[str, Any]:
-        torch = sys.modules.get("torch")  # a value can be a tensor only where torch is loaded
+        torch: Any = sys.modules.get("torch")  # a tensor can exist only where torch is loaded
         if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter):
             self._refuse(f"an object of type {type(value).__name__!r}")
         if value.layout is not torch.strided or value.is_quantized:
@@ -204,7 +218,7 @@ class _Reader:
         return np.frombuffer(chunk, dtype=dtype).reshape(shape).copy()
 
 
-_TAGS = frozenset("i f c s list tuple dict array scalar tensor".split())
+_TAGS = frozenset(["i", "f", "c", "s", "list", "tuple", "dict", "array", "scalar", "tensor"])
 
 
 def loads(frame: bytes) -> Any:
