@@ -268,9 +268,14 @@ def gru_backward_reset_before(
     r, z, n = gru_gates_reset_before(x, h, params)
 
     def step_backward(
-        dh: np.ndarray, dout: np.ndarray, *values: np.ndarray
+        dh: np.ndarray,
+        dout: np.ndarray,
+        h: np.ndarray,
+        r: np.ndarray,
+        z: np.ndarray,
+        n: np.ndarray,
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        da, dh = gru_gate_gradients_reset_before(dh + dout, *values, params)
+        da, dh = gru_gate_gradients_reset_before(dh + dout, h, r, z, n, params)
         return dh, (da,)
 
     dh0, (da,) = unroll_backward(step_backward, (doutputs, h, r, z, n), dh_T)
