@@ -1,7 +1,7 @@
 """Every check against the solution, the blank, and every misconception.
 
-The solution earns everything on any seed; the blank earns nothing; each misconception loses points and is
-called by its own name and no other.
+The solution earns everything on any seed; the blank earns nothing; each misconception loses points
+and is called by its own name and no other.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def marked(
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("slug", UNITS)
 def test_solution_earns_every_point(slug: str, seed: int) -> None:
-    lost = [(r.check, r.message) for r in marked(slug, solution(slug), seed) if r.status != "passed"]
+    lost = [
+        (r.check, r.message) for r in marked(slug, solution(slug), seed) if r.status != "passed"
+    ]
     assert lost == []
 
 
@@ -66,7 +68,9 @@ def test_an_answer_that_returns_nothing_useful_earns_nothing(slug: str, nothing:
 @pytest.mark.parametrize(
     ("slug", "wrong"), WRONG, ids=[f"{slug}-{m.exercise}-{m.name}" for slug, m in WRONG]
 )
-def test_misconception_loses_points_and_is_named(slug: str, wrong: Misconception, seed: int) -> None:
+def test_misconception_loses_points_and_is_named(
+    slug: str, wrong: Misconception, seed: int
+) -> None:
     names = {**solution(slug), wrong.replaces: wrong.function}
     results = marked(slug, names, seed, only=[wrong.exercise])
     assert [r.check for r in results if r.status == "grader fault"] == []
@@ -82,7 +86,9 @@ def test_each_exercise_is_complete(slug: str, exercise: Any) -> None:
     wrong = [m for m in units.misconceptions(slug) if m.exercise == exercise.name]
     assert len(wrong) >= 5
     assert len({m.name for m in wrong}) == len(wrong)
-    assert all(len(m.says.split()) >= 12 for m in wrong), "a misconception is explained in sentences"
+    assert all(len(m.says.split()) >= 12 for m in wrong), (
+        "a misconception is explained in sentences"
+    )
     assert len(exercise.hints) == 3
     checks = [c for c in list_checks(slug) if c.exercise == exercise.name]
     assert len(checks) >= 3, "partial credit needs properties"
