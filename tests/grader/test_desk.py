@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from gatedrnn import equations
 from grader import check, desk, hint
@@ -128,11 +129,7 @@ def test_hints_come_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts == [1, 2, 3, 3]
 
 
-def test_the_notebooks_own_names_are_used() -> None:
-    from IPython.testing.globalipapp import start_ipython
-
-    shell = start_ipython()
-    assert shell is not None
+def test_the_notebooks_own_names_are_used(shell: InteractiveShell) -> None:
     shell.user_ns["rnn_step"] = step
     assert check("rnn_step").earned > 0  # type: ignore[union-attr]
     shell.user_ns.pop("rnn_step")

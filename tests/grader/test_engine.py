@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from gatedrnn.equations import rnn_step
-from grader import engine, recognise, units
+from grader import engine, recognise, units, wire
 from grader.exercise import misconception
 from grader.student import LocalStudent, Student
 
 
 class Recorder(LocalStudent):
-    def inputs(self) -> list[float]:
-        return [float(np.sum(call.arguments[0])) for call in self.calls]
+    def inputs(self) -> list[bytes]:
+        return [wire.dumps(call.arguments) for call in self.calls if call.name == "rnn_step"]
 
 
 def run(seed: int, only: list[str] | None = None) -> Recorder:
@@ -25,12 +25,12 @@ def run(seed: int, only: list[str] | None = None) -> Recorder:
 def test_the_same_seed_draws_the_same_and_another_draws_otherwise() -> None:
     first, second, third = (run(seed, ["rnn_step"]).inputs() for seed in (1, 1, 2))
     assert first == second
-    assert not set(first) & set(third)
+    assert first != third
 
 
 def test_leaving_exercises_out_does_not_change_what_the_others_draw() -> None:
     everything, alone = run(5), run(5, ["rnn_step"])
-    assert [c for c in everything.inputs()][: len(alone.calls)] == alone.inputs()
+    assert everything.inputs() == alone.inputs() != []
 
 
 def test_points_are_the_sum_over_the_checks() -> None:

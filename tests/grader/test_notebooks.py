@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import nbformat
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from grader import notebooks, units
 from grader.engine import points_of
@@ -51,12 +52,10 @@ def test_points_in_the_notebook_are_those_of_the_checks(slug: str) -> None:
 
 
 @pytest.mark.parametrize("slug", UNITS)
-def test_released_notebook_runs_to_its_end_and_earns_nothing(slug: str) -> None:
+def test_released_notebook_runs_to_its_end_and_earns_nothing(
+    slug: str, shell: InteractiveShell
+) -> None:
     """Run by a plain loop over the cells, as a kernel would; a traceback of any kind is a fault."""
-    from IPython.core.interactiveshell import InteractiveShell
-
-    InteractiveShell.clear_instance()
-    shell = InteractiveShell.instance()
     for cell in notebooks.student_notebook(slug).cells:
         if cell.cell_type != "code":
             continue
