@@ -156,7 +156,8 @@ def _match_values(have: np.ndarray, want: np.ndarray, name: str, rtol: float, at
         _fail("finite", name, "finite numbers", f"{have[where]} at index {_index(where)}")
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.abs(have - want)
-        bad = ~((difference <= atol + rtol * np.abs(want)) | (have == want))
+        near = (difference <= atol + rtol * np.abs(want)) & np.isfinite(have) & np.isfinite(want)
+        bad = ~(near | (have == want))
         bad &= ~(np.isnan(have) & np.isnan(want))
     if not bad.any():
         return
