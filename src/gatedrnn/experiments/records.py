@@ -114,7 +114,7 @@ def _version(name: str) -> str | None:
 
 def _commit() -> str | None:
     """Return the commit of the source, with "+" when files differ from it, or None."""
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     try:
         head = _git(here, "rev-parse", "--short=12", "HEAD")
         return head + ("+" if _git(here, "status", "--porcelain", "--", ".") else "")
