@@ -215,6 +215,16 @@ def test_a_failed_build_is_not_trusted(checkout: Checkout, capsys: pytest.Captur
     assert checkout.do("book") == ["jupyter-book"]
 
 
+def test_without_a_book_its_tests_are_left_out(checkout: Checkout) -> None:
+    tests_log = checkout.root / "build/logs/tests.log"
+    checkout.failing["jupyter-book"] = "WARNING: unknown label"
+    assert checkout.do("test")[-1] == "pytest" and checkout.status == 1
+    assert "--ignore=tests/book" in tests_log.read_text()
+    checkout.failing.clear()
+    assert checkout.do("test") == ["jupyter-book", "pytest"] and checkout.status == 0
+    assert "--ignore" not in tests_log.read_text()
+
+
 def test_a_stopped_build_is_not_trusted(checkout: Checkout) -> None:
     def stop(*_: object, **__: object) -> int:
         checkout.write("build/_build/html/index.html", "half of a page")
