@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 
+from gatedrnn.analysis.gradients import central_differences, truncated_rnn_backward
 from gatedrnn.equations import rnn_backward, rnn_step, rnn_unroll
 from grader.compare import assert_like, assert_matches, assert_raises, assert_true, assert_unchanged
 from grader.draw import parameters
@@ -241,20 +242,6 @@ def _entry(got: Any, name: str) -> Any:
     return got[name]
 
 
-def central_differences(loss: Callable[[], float], array: Array, eps: float = 1e-5) -> Array:
-    """Gradient of `loss()` with respect to each entry of `array`, which is put back afterwards."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + eps
-        above = loss()
-        array[index] = kept - eps
-        below = loss()
-        array[index] = kept
-        gradient[index] = (above - below) / (2 * eps)
-    return gradient
-
-
 def numerical_gradients(doutputs: Array, x: Array, h0: Array, params: Params) -> dict[str, Array]:
     """Gradients of the loss sum(doutputs * outputs) with respect to all six tensors.
 
@@ -323,27 +310,11 @@ def test_rnn_backward_leaves_its_arguments_alone(student: Student, rng: Rng) -> 
 # ---------------------------------------------------------------- truncated_bptt_grads
 
 
-def truncated_gradients(
-    doutputs: Array, x: Array, h0: Array, params: Params, k: int
-) -> dict[str, Array]:
-    """Gradients of chunks of k steps: the state is carried from chunk to chunk, its gradient not."""
-    total = {name: np.zeros_like(params[name]) for name in PARAMETERS}
-    dx, state, dh0 = [], h0, np.zeros_like(h0)
-    for start in range(0, x.shape[1], k):
-        chunk = slice(start, start + k)
-        grads = rnn_backward(doutputs[:, chunk], x[:, chunk], state, params)
-        total = {name: total[name] + grads[name] for name in PARAMETERS}
-        dx.append(grads["x"])
-        dh0 = grads["h0"] if start == 0 else dh0
-        state = rnn_unroll(x[:, chunk], state, params)[1]
-    return {"x": np.concatenate(dx, axis=1), "h0": dh0, **total}
-
-
 @points("truncated_bptt_grads", 2)
 def test_truncated_parameters(student: Student, rng: Rng) -> None:
     """The gradients of the four parameters are right when k divides T."""
     inputs = _backward_inputs(rng, steps=9)
-    got, expected = student.truncated_bptt_grads(*inputs, 3), truncated_gradients(*inputs, 3)
+    got, expected = student.truncated_bptt_grads(*inputs, 3), truncated_rnn_backward(*inputs, 3)
     for name in PARAMETERS:
         assert_matches(_entry(got, name), expected[name], f"the gradient of {name}")
 
@@ -352,7 +323,7 @@ def test_truncated_parameters(student: Student, rng: Rng) -> None:
 def test_truncated_short_last_chunk(student: Student, rng: Rng) -> None:
     """All gradients are right when k does not divide T: the shorter last chunk counts too."""
     inputs = _backward_inputs(rng, steps=8)
-    got, expected = student.truncated_bptt_grads(*inputs, 3), truncated_gradients(*inputs, 3)
+    got, expected = student.truncated_bptt_grads(*inputs, 3), truncated_rnn_backward(*inputs, 3)
     for name in TENSORS:
         assert_matches(_entry(got, name), expected[name], f"the gradient of {name}")
 
@@ -374,7 +345,7 @@ def test_truncated_gradient_stops_at_the_cut(student: Student, rng: Rng) -> None
     doutputs, x, h0, params = _backward_inputs(rng, steps=8)
     doutputs[:, :-1] = 0
     got = _entry(student.truncated_bptt_grads(doutputs, x, h0, params, 4), "x")
-    expected = truncated_gradients(doutputs, x, h0, params, 4)["x"]
+    expected = truncated_rnn_backward(doutputs, x, h0, params, 4)["x"]
     assert_like(got, expected, "the gradient of x")
     leaked = np.abs(got[:, :4]).max()
     assert_true(
@@ -393,7 +364,7 @@ def test_truncated_carries_the_state(student: Student, rng: Rng) -> None:
     doutputs[:, :3] = 0
     for start in (h0, rng.normal(size=h0.shape)):
         got = _entry(student.truncated_bptt_grads(doutputs, x, start, params, 3), "W_hh")
-        expected = truncated_gradients(doutputs, x, start, params, 3)["W_hh"]
+        expected = truncated_rnn_backward(doutputs, x, start, params, 3)["W_hh"]
         assert_matches(got, expected, "the gradient of W_hh")
 
 
@@ -402,7 +373,7 @@ def test_truncated_initial_state(student: Student, rng: Rng) -> None:
     """The gradient of h0 comes from the first chunk and from no other."""
     inputs = _backward_inputs(rng, steps=6)
     got = _entry(student.truncated_bptt_grads(*inputs, 2), "h0")
-    assert_matches(got, truncated_gradients(*inputs, 2)["h0"], "the gradient of h0")
+    assert_matches(got, truncated_rnn_backward(*inputs, 2)["h0"], "the gradient of h0")
 
 
 # ---------------------------------------------------------------- clip_by_global_norm
