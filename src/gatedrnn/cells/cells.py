@@ -7,7 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .checks import check_cell_sizes, check_features, check_is_tensor, check_same_dtype, check_shape
+from .checks import (
+    check_cell_sizes,
+    check_features,
+    check_is_pair,
+    check_is_tensor,
+    check_same_dtype,
+    check_shape,
+)
 from .steps import (
     NONLINEARITIES,
     State,
@@ -202,6 +209,8 @@ class LSTMCell(_Cell):
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         """The states (h, c) after one step."""
+        if hx is not None:
+            check_is_pair("LSTMCell", hx)
         h, c = self._next_state(input, hx)
         return h, c
 

@@ -53,6 +53,14 @@ def check_is_tensor(owner: str, name: str, value: Any) -> None:
         raise AttributeError(f"{owner}: expected {name} to be a tensor, got {_type_name(value)}")
 
 
+def check_is_pair(owner: str, hx: Any) -> None:
+    """Raise TypeError or RuntimeError when an LSTM's state is not two tensors (h, c)."""
+    if not isinstance(hx, tuple | list):
+        raise TypeError(f"{owner}: expected hx to be a tuple (h, c), got {_type_name(hx)}")
+    if len(hx) != 2:
+        raise RuntimeError(f"{owner}: expected hx to hold two states (h, c), got {len(hx)}")
+
+
 def check_features(name: str, value: Tensor, size_name: str, size: int) -> None:
     """Raise RuntimeError when the last axis of a tensor has the wrong size."""
     if value.shape[-1] != size:

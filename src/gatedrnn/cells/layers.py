@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from .checks import (
     check_features,
+    check_is_pair,
     check_is_tensor,
     check_layer_options,
     check_same_dtype,
@@ -395,16 +396,6 @@ class LSTM(_Layers):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        if proj_size < 0 or proj_size >= hidden_size > 0:
-            raise ValueError(
-                "proj_size must be 0 (no projection) or positive and smaller than hidden_size, "
-                f"got proj_size={proj_size} and hidden_size={hidden_size}"
-            )
-        if proj_size > 0:
-            raise NotImplementedError(
-                f"this LSTM has no projection: expected proj_size=0, got proj_size={proj_size}; "
-                "use torch.nn.LSTM for one"
-            )
         super().__init__(
             input_size,
             hidden_size,
@@ -416,12 +407,25 @@ class LSTM(_Layers):
             device,
             dtype,
         )
+        if not 0 <= proj_size < hidden_size:
+            raise ValueError(
+                "proj_size must be 0 (no projection) or positive and smaller than hidden_size, "
+                f"got proj_size={proj_size} and hidden_size={hidden_size}"
+            )
+        if proj_size > 0:
+            raise NotImplementedError(
+                f"this LSTM has no projection: expected proj_size=0, got proj_size={proj_size}; "
+                "use torch.nn.LSTM for one"
+            )
 
     def _step(self, W_hh: Tensor, b_hh: Tensor | None) -> Step:
         return lstm_step(W_hh, b_hh)
 
     def _as_states(self, hx: Any) -> State | None:
-        return None if hx is None else tuple(hx)
+        if hx is None:
+            return None
+        check_is_pair("LSTM", hx)
+        return tuple(hx)
 
     def _as_hx(self, states: State) -> Any:
         return states

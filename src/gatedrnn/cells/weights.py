@@ -71,8 +71,8 @@ def split_gates(
     rows = W.shape[axis]
     if rows % len(gates):
         raise ValueError(
-            f"the {kind} has {len(gates)} blocks ({', '.join(gates)}), but axis {axis} of the "
-            f"shape {tuple(W.shape)} has {rows} entries, which {len(gates)} does not divide."
+            f"the {kind.upper()} has {len(gates)} blocks ({', '.join(gates)}), but axis {axis} of "
+            f"the shape {tuple(W.shape)} has {rows} entries, which {len(gates)} does not divide."
         )
     if isinstance(W, torch.Tensor):
         blocks: Sequence[Array] = W.chunk(len(gates), dim=axis)
@@ -90,7 +90,9 @@ def pack_gates(
     """
     gates = _gates(kind) if order is None else tuple(order)
     if set(blocks) != set(gates):
-        raise ValueError(f"the {kind} has the blocks {list(gates)}, but got {list(blocks)}.")
+        raise ValueError(
+            f"the {kind.upper()} has the blocks {list(gates)}, but got {list(blocks)}."
+        )
     return _concatenate([blocks[gate] for gate in gates], axis)
 
 
@@ -126,7 +128,9 @@ def negate_update_gate(params: Mapping[str, Array]) -> Params:
     """
     kind = kind_of(params["W_hh"])
     if kind != "gru":
-        raise ValueError(f"only a GRU has an update gate, but these are the weights of an {kind}.")
+        raise ValueError(
+            f"only a GRU has an update gate, but these are weights of an {kind.upper()}."
+        )
 
     def negate(W: Array) -> Array:
         blocks = split_gates(W, kind)
@@ -178,7 +182,9 @@ def convert(params: Mapping[str, Array], source: str, target: str) -> Params:
         )
     if kind != "gru" and "before" in (read.reset, write.reset):
         name = source if read.reset == "before" else target
-        raise ValueError(f"{name!r} is a format for the GRU, but these are weights of an {kind}.")
+        raise ValueError(
+            f"{name!r} is a format for the GRU, but these are weights of an {kind.upper()}."
+        )
     return _WRITERS[write.family](canonical, write)
 
 
@@ -246,8 +252,8 @@ def _read_keras(params: Mapping[str, Array], format: Format) -> Params:
         expected = (2, rows) if two_rows else (rows,)
         if tuple(bias.shape) != expected:
             raise ValueError(
-                f"the bias of a Keras {kind}, reset {format.reset} the product, must have shape "
-                f"{expected}, but it has {tuple(bias.shape)}."
+                f"the bias of a Keras {kind.upper()}, reset {format.reset} the product, must have "
+                f"shape {expected}, but it has {tuple(bias.shape)}."
             )
         read["b_ih"] = reorder(bias[0] if two_rows else bias)
         read["b_hh"] = reorder(bias[1]) if two_rows else _zeros_like(read["b_ih"])
@@ -334,7 +340,7 @@ def _read_cho2014(params: Mapping[str, Array], _: Format) -> Params:
 def _write_cho2014(params: Params, _: Format) -> Params:
     if (kind := kind_of(params["W_hh"])) != "gru":
         raise ValueError(
-            f"the papers' formats are for the GRU, but these are weights of an {kind}."
+            f"the papers' formats are for the GRU, but these are weights of an {kind.upper()}."
         )
     stacked = {"W": params["W_ih"], "U": params["W_hh"]}
     params = _with_both_biases(params)
@@ -401,8 +407,8 @@ def _check_canonical(params: Params) -> str:
     for name, value in params.items():
         if value.shape[0] != rows or len(value.shape) != (1 if name.startswith("b") else 2):
             raise ValueError(
-                f"the {kind} has {rows} = {len(GATES[kind])}*H rows in every parameter, but in "
-                f"PyTorch's order of axes {name} has shape {tuple(value.shape)}."
+                f"the {kind.upper()} has {rows} = {len(GATES[kind])}*H rows in every parameter, "
+                f"but in PyTorch's order of axes {name} has shape {tuple(value.shape)}."
             )
     return kind
 
