@@ -1,6 +1,6 @@
 """Data by name: seeded synthetic tasks, and real sets with address, checksum and licence."""
 
-from gatedrnn.data.fetch import DataError, dataset_names, describe, fetch
+from gatedrnn.data.sources import DataError, dataset_names, describe, fetch
 from gatedrnn.data.synthetic import adding_problem, copy_memory
 from gatedrnn.data.text import (
     CharVocabulary,

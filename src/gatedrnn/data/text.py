@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gatedrnn.data.fetch import DataError, fetch
+from gatedrnn.data.sources import DataError, fetch
 
 _TEXT_FILES = {"tinyshakespeare": "input.txt", "timemachine": "timemachine.txt"}
 

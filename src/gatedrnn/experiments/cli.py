@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from gatedrnn.data.fetch import DataError
+from gatedrnn.data.sources import DataError
 from gatedrnn.experiments.options import ExperimentError, Options
 from gatedrnn.experiments.records import (
     RESULTS,

@@ -40,8 +40,8 @@ class NGram:
         The first ids of the sequence have shorter contexts, down to the empty one.
         """
         mixed = np.full(len(ids), 1.0 / self.vocabulary_size)
-        for length, level in enumerate(self._levels, start=1):
-            # Level n has something to say only where n - 1 ids stand before.
+        # Level n has something to say only where n - 1 ids stand before.
+        for length, level in enumerate(self._levels[: len(ids)], start=1):
             mixed[length - 1 :] = level.interpolate(ids, mixed[length - 1 :])
         return mixed
 
