@@ -142,8 +142,16 @@ def test_the_package_lists_its_names_and_refuses_others():
 # ---------------------------------------------------------------------------- labels
 
 LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
-# A label eq-<unit>-... belongs to the unit's chapter, and until that is written to the notation.
-NOTATION = ROOT / "book" / "notation.md"
+BOOK = ROOT / "book"
+UNITS = {"rnn", "gru"}  # whose equations stand in chapters of their own
+
+
+def is_written(label):
+    """Whether the page that should hold an equation exists: eq-<unit>-... stands in the unit's
+    chapter, and any other on the page of notation or in one of the chapters."""
+    unit = label.split("-")[1]
+    pages = {unit} if unit in UNITS else {"notation", *UNITS}
+    return all((BOOK / f"{page}.md").exists() for page in pages)
 
 
 def labels_in_docstrings():
@@ -155,17 +163,17 @@ def labels_in_docstrings():
 
 
 def labels_in_book():
-    text = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("book/**/*.md"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in BOOK.glob("**/*.md"))
     dollar = re.findall(r"\$\$\s*\((eq-[a-z0-9-]+)\)", text)
     directive = re.findall(r"^:label:\s*(eq-[a-z0-9-]+)", text, flags=re.MULTILINE)
     return set(dollar + directive)
 
 
 def test_labels_named_in_docstrings_exist_in_the_book():
-    if not NOTATION.exists():
-        pytest.skip("the book's page of notation is not written yet")
     known = labels_in_book()
     missing = [
-        f"{where} names {label}" for label, where in labels_in_docstrings() if label not in known
+        f"{where} names {label}"
+        for label, where in labels_in_docstrings()
+        if is_written(label) and label not in known
     ]
     assert not missing, "\n".join(["no such equation in book/:", *missing])

@@ -4,20 +4,20 @@ The blocks of a weight, one for each gate or candidate, are stacked in an order 
 framework chooses for itself, and stored in its own shape.  Gates go by this course's names: GRU r,
 z, n and LSTM i, f, g, o, where Keras writes c for g, and ONNX h for n and c for g.
 
-=======================  =======================================================================
-``pytorch``              W_ih (G*H, D), W_hh (G*H, H), b_ih and b_hh (G*H,); r z n; i f g o
-``pytorch_reset_before`` the same for ``GRU(..., reset_after=False)``, which torch.nn has not
-``keras``                kernel (D, G*H), recurrent_kernel (H, G*H); z r n; i f g o;
-                         bias (G*H,), and for the GRU (``reset_after=True``) two rows (2, 3*H)
-``keras_reset_before``   the same for ``reset_after=False``, with one row of biases (3*H,)
-``onnx``                 W (1, G*H, D), R (1, G*H, H), B (1, 2*G*H); z r n; i o f g;
-                         for the GRU with ``linear_before_reset=1``
-``onnx_reset_before``    the same with ``linear_before_reset=0``
-``cho2014``              W_r, W_z, W (H, D), U_r, U_z, U (H, H), b_r, b_z, b (H,): Cho et al. 2014,
-                         arXiv 1406.1078, version 3; z keeps the old state; reset before
-``chung2014``            the same letters: Chung et al. 2014, arXiv 1412.3555, where z takes the
-                         new state, so that its weights have the other sign; reset before
-=======================  =======================================================================
+========================  =======================================================================
+``pytorch``               W_ih (G*H, D), W_hh (G*H, H), b_ih and b_hh (G*H,); r z n; i f g o
+``pytorch_reset_before``  the same for ``GRU(..., reset_after=False)``, which torch.nn has not
+``keras``                 kernel (D, G*H), recurrent_kernel (H, G*H); z r n; i f g o;
+                          bias (G*H,), and for the GRU (``reset_after=True``) two rows (2, 3*H)
+``keras_reset_before``    the same for ``reset_after=False``, with one row of biases (3*H,)
+``onnx``                  W (1, G*H, D), R (1, G*H, H), B (1, 2*G*H); z r n; i o f g;
+                          for the GRU with ``linear_before_reset=1``
+``onnx_reset_before``     the same with ``linear_before_reset=0``
+``cho2014``               W_r, W_z, W (H, D), U_r, U_z, U (H, H), b_r, b_z, b (H,): Cho et al. 2014,
+                          arXiv 1406.1078, version 3; z keeps the old state; reset before
+``chung2014``             the same letters: Chung et al. 2014, arXiv 1412.3555, where z takes the
+                          new state, so that its weights have the other sign; reset before
+========================  =======================================================================
 
 The biases of the papers' formats are an addition: neither paper writes any.
 """

@@ -6,7 +6,6 @@ import numpy as np
 def sigmoid(a: np.ndarray) -> np.ndarray:
     """Logistic function 1 / (1 + exp(-a)), element by element.
 
-    Equation ``eq-sigmoid``.
     Takes and returns an array of any shape.
     """
     e = np.exp(-np.abs(a))  # never more than 1, so that nothing overflows
