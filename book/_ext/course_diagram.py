@@ -31,8 +31,11 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
         rest = rest.replace(f'id="{one}"', f'id="{name}-{one}"')
         rest = rest.replace(f"url(#{one})", f"url(#{name}-{one})")
         rest = rest.replace(f'href="#{one}"', f'href="#{name}-{one}"')
-    opening = re.sub(r'\s(role|aria-label|class|id)="[^"]*"', "", opening)
-    return f'<svg class="diagram" role="img" aria-label="{html.escape(alt)}"{opening}>{rest}'
+    opening = re.sub(r'\s(role|aria-label|class|id|style)="[^"]*"', "", opening)
+    # Below three quarters of its natural size a drawing's words are too small: it scrolls instead.
+    width = re.search(r'\bwidth="(\d+)', opening)
+    least = f' style="min-width:{int(width[1]) * 3 // 4}px"' if width else ""
+    return f'<svg class="diagram" role="img" aria-label="{html.escape(alt)}"{least}{opening}>{rest}'
 
 
 class Diagram(SphinxDirective):

@@ -2,7 +2,7 @@
 
 The path is keys and list indices joined by dots; a key that itself holds a dot is written in brackets,
 as in ``values.[0.5].mean``. After ``|`` comes a Python format specification, or ``code`` to set the value
-as code. A missing record, path or a format that does not fit is a warning, and the build stops on it.
+as code, or ``power`` to write it as 8.1 times a power of ten. A missing record, path or a format that does not fit is a warning, and the build stops on it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def look_up(record: Any, path: str) -> Any:
     value = record
     for key in re.findall(r"\[([^\]]+)\]|([^.\[\]]+)", path):
         step = key[0] or key[1]
-        if isinstance(value, list) and re.fullmatch(r"-?\d+", step) and -len(value) <= int(step) < len(value):
+        if isinstance(value, list) and _is_index(step, len(value)):
             value = value[int(step)]
         elif isinstance(value, dict) and step in value:
             value = value[step]
@@ -35,6 +35,10 @@ def look_up(record: Any, path: str) -> Any:
             there = ", ".join(value) if isinstance(value, dict) else f"{type(value).__name__}"
             raise LookupError(f"no {step!r} in {path!r}; there is: {there}")
     return value
+
+
+def _is_index(step: str, length: int) -> bool:
+    return re.fullmatch(r"-?\d+", step) is not None and -length <= int(step) < length
 
 
 def read_value(text: str, results: Path = RESULTS) -> tuple[Path, str, str]:
@@ -51,10 +55,19 @@ def read_value(text: str, results: Path = RESULTS) -> tuple[Path, str, str]:
         raise LookupError(f"{address} is not a single value")
     form = form.strip()
     try:
-        shown = str(value) if form in ("", "code") else format(value, form)
+        if form == "power":
+            shown = power_of_ten(value)
+        else:
+            shown = str(value) if form in ("", "code") else format(value, form)
     except (TypeError, ValueError) as error:
         raise LookupError(f"{value!r} cannot be written as {form!r}: {error}") from error
     return file, shown, form
+
+
+def power_of_ten(value: float) -> str:
+    """Return the value with two digits, in TeX, as a reader writes a very small number."""
+    digits, exponent = f"{value:.1e}".split("e")
+    return rf"{digits} \times 10^{{{int(exponent)}}}"
 
 
 class Record(SphinxRole):
@@ -67,6 +80,8 @@ class Record(SphinxRole):
         self.env.note_dependency(str(file))
         if form == "code":
             return [nodes.literal(shown, shown)], []
+        if form == "power":
+            return [nodes.math(shown, shown)], []
         shown = shown.replace("-", MINUS) if re.match(r"-[\d.]", shown) else shown
         return [nodes.inline("", shown, classes=["record"], title=relative(file))], []
 
