@@ -33,6 +33,7 @@ import errno
 import functools
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -70,11 +71,11 @@ class Stop(Exception):
 
 
 def files_under(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files below paths in a fixed order, without caches and hidden files."""
+    """Yield the files below paths in a fixed order, without caches, hidden files and links."""
     for path in paths:
         if path.is_file():
             yield path
-        elif path.is_dir():
+        elif path.is_dir() and not path.is_symlink():
             children = [p for p in path.iterdir() if p.name not in IGNORED_NAMES]
             yield from files_under(sorted(p for p in children if not p.name.startswith(".")))
 
@@ -85,7 +86,8 @@ def digest(*parts: object) -> str:
     for part in parts:
         if isinstance(part, Path):
             for file in files_under([part]):
-                content = hashlib.sha256(file.read_bytes()).hexdigest()
+                with file.open("rb") as opened:
+                    content = hashlib.file_digest(opened, "sha256").hexdigest()
                 sha.update(f"{file.relative_to(part.parent).as_posix()} {content}\n".encode())
         sha.update(f"{'' if isinstance(part, Path) else part}\0".encode())
     return sha.hexdigest()
@@ -574,8 +576,14 @@ def mark(runner: Runner) -> None:
 
 
 def marks_table() -> str:
-    """Return what the marking of the demo class said last."""
-    return "\n".join(log_lines(LOGS / "mark.log")[-40:])
+    """Return the table of the class, which `grader demo` prints before its other tables."""
+    lines = log_lines(LOGS / "mark.log")
+    starts = [i for i, line in enumerate(lines) if line.split()[:1] == ["student"]]
+    if not starts:
+        return "\n".join(lines)
+    table = itertools.takewhile(str.strip, lines[starts[0] :])
+    more = "exercises, misconceptions and the places of gradebook and feedback"
+    return "\n".join([*table, f"({more}: {(LOGS / 'mark.log').relative_to(ROOT)})"])
 
 
 # ---------------------------------------------------------------- tests
@@ -711,7 +719,7 @@ def lab(arguments: list[str]) -> int:
     else:
         copy_notebooks()
         print("   your work is in my_work/; no command changes a notebook there")
-    command = python("-m", "jupyterlab", f"--ServerApp.root_dir={folder}")
+    command = [str(BIN / "jupyter-lab"), f"--ServerApp.root_dir={folder}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.call([*command, *arguments], cwd=folder, env=child_environment())
@@ -842,7 +850,6 @@ def main(arguments: list[str]) -> int:
         guess = f"did you mean `{close[0]}`? " if close else ""
         print(f"There is no task `{name}`: {guess}The tasks are {', '.join(names)}.")
         return 1
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run_task(name, rest)
     except Stop as stop:
@@ -859,4 +866,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # A run that is told to end stops its programs, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -99,6 +99,8 @@ class Checkout:
             source = (self.root / "solutions/gru.py").read_text()
             self.write("notebooks/gru/gru.ipynb", json.dumps({"cells": [source]}))
         if program == "grader demo":
+            table = "student  gru\n-------  ---\nada      9/9\n\nwhat was difficult\n"
+            log.write_text(f"$ {line}\na warning\n{table}")
             self.write("build/demo-class/gradebook.db", "marks")
         if program == "jupyter-book":
             self.write("build/_build/html/index.html", (self.root / "book/intro.md").read_text())
@@ -143,6 +145,7 @@ def test_second_run_does_nothing(checkout: Checkout, capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert str(checkout.root / "build/_build/html/index.html") in said
     assert re.search(r"book +up to date", said)
+    assert said.count("ada      9/9") == 2 and "what was difficult" not in said
 
 
 def test_force_does_all_but_the_installation_again(checkout: Checkout) -> None:
