@@ -1,0 +1,113 @@
+"""The quick experiments measure what they say."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gatedrnn.experiments import cpu_time, gradient_lag
+from gatedrnn.experiments.options import ExperimentError, Options
+
+SMALL = gradient_lag.FULL | {"input_size": 3, "hidden_size": 5, "steps": 7, "lags_in_table": [2, 7]}
+
+
+def by_autograd(name, seed):
+    """The same norms from torch's own cells and automatic differentiation."""
+    variant = gradient_lag.VARIANTS[name]
+    torch.manual_seed(seed)
+    params = gradient_lag._torch_params(variant.cell, 3, 5)
+    variant.change(params, 5)
+    x = torch.randn(1, 7, 3, dtype=torch.float64)
+    layer = {"rnn": nn.RNNCell, "gru": nn.GRUCell, "lstm": nn.LSTMCell}[variant.cell]
+    cell = layer(3, 5, dtype=torch.float64)
+    cell.load_state_dict(
+        {
+            key.replace("W", "weight").replace("b_", "bias_"): torch.from_numpy(value)
+            for key, value in params.items()
+        }
+    )
+    step = (lambda x, s: cell(x, s)) if variant.cell == "lstm" else (lambda x, s: (cell(x, s[0]),))
+    names = "hc" if variant.cell == "lstm" else "h"
+    states = [tuple(torch.zeros(1, 5, dtype=torch.float64) for _ in names)]
+    for t in range(7):
+        states.append(step(x[:, t], states[-1]))
+    norms = {name: [] for name in names}
+    for lag in range(8):
+        # h and c are two independent arguments: c must not reach h_T through its own h.
+        leaves = tuple(part.detach().requires_grad_() for part in states[7 - lag])
+        last = leaves
+        for t in range(7 - lag, 7):
+            last = step(x[:, t], last)
+        for leaf, name in zip(leaves, names, strict=True):
+            rows = [
+                torch.autograd.grad(unit, leaf, retain_graph=True, materialize_grads=True)[0][0]
+                for unit in last[0][0]
+            ]
+            norms[name].append(float(torch.linalg.svdvals(torch.stack(rows))[0]))
+    return norms
+
+
+@pytest.mark.parametrize("name", gradient_lag.VARIANTS)
+def test_lag_norms_agree_with_automatic_differentiation(name):
+    measured = gradient_lag.lag_norms(gradient_lag.VARIANTS[name], 3, SMALL)
+    expected = by_autograd(name, 3)
+    assert measured.keys() == expected.keys()
+    for state, values in expected.items():
+        np.testing.assert_allclose(measured[state], values, rtol=1e-10, err_msg=state)
+
+
+def test_a_bias_is_counted_once_and_only_in_its_gate():
+    torch.manual_seed(0)
+    params = gradient_lag._torch_params("gru", 3, 5)
+    before = {name: value.copy() for name, value in params.items()}
+    gradient_lag.VARIANTS["GRU, bias of z +2"].change(params, 5)
+    total = params["b_ih"] + params["b_hh"]
+    np.testing.assert_array_equal(total[5:10], 2.0)
+    for name in ("b_ih", "b_hh"):
+        np.testing.assert_array_equal(params[name][:5], before[name][:5])
+        np.testing.assert_array_equal(params[name][10:], before[name][10:])
+
+
+def test_the_orthogonal_variant_is_orthogonal():
+    torch.manual_seed(0)
+    params = gradient_lag._torch_params("rnn", 3, 5)
+    gradient_lag.VARIANTS["RNN, orthogonal W_hh"].change(params, 5)
+    np.testing.assert_allclose(params["W_hh"] @ params["W_hh"].T, np.eye(5), atol=1e-14)
+
+
+def test_the_lag_record_holds_every_variant_and_seed(tmp_path, monkeypatch):
+    monkeypatch.setattr(gradient_lag, "QUICK", SMALL)
+    outcome = gradient_lag.run(Options(tmp_path, seeds=3, quick=True, progress=False))
+    variants = outcome["results"]["variants"]
+    assert set(variants) == set(gradient_lag.VARIANTS)
+    norms = variants["LSTM"]["c"]["norms"]
+    assert np.shape(norms) == (3, 8) and norms[0] != norms[1]
+    at = variants["LSTM"]["c"]["at_lag"]["7"]
+    expected = np.exp(np.mean(np.log([row[7] for row in norms])))
+    assert at["geometric_mean"] == pytest.approx(expected, rel=1e-4)
+    assert at["low"] < expected < at["high"]
+    assert "GRU, bias of z +4 (h)" in gradient_lag.table(outcome["results"])
+    with pytest.raises(ExperimentError, match="at least 2 of them, got 1"):
+        gradient_lag.run(Options(tmp_path, seeds=1, quick=True))
+
+
+def test_time_is_compared_within_rounds_and_onednn_is_put_back(tmp_path):
+    outcome = cpu_time.run(Options(tmp_path, quick=True, progress=False))
+    assert torch.backends.mkldnn.enabled
+    cases = outcome["results"]["cases"]
+    assert [case["onednn"] for case in cases] == [True, False]
+    for case in cases:
+        rows = {(row["cell"], row["matched"]): row for row in case["variants"]}
+        gru = rows["GRU", "reference"]
+        assert gru["training"]["ratio"] == 1.0
+        assert rows["LSTM", "equal hidden size"]["hidden_size"] == gru["hidden_size"]
+        matched = rows["LSTM", "equal parameters"]
+        assert matched["hidden_size"] < gru["hidden_size"]
+    assert "without oneDNN" in cpu_time.table(outcome["results"])
+
+
+def test_ratios_are_taken_round_by_round():
+    # The second round was slow for both: a ratio of medians would hide that they moved together.
+    summary = cpu_time._summary([1.0, 30.0, 3.0], [2.0, 10.0, 6.0])
+    assert summary["ratio"] == 0.5
+    assert summary["median_ms"] == 3000.0
