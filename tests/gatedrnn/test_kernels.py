@@ -197,3 +197,14 @@ def test_tiles_cover_all_steps_once_in_order():
     assert list(common.tiles(10, step)) == [(0, 4), (4, 8), (8, 10)]
     assert list(common.tiles(3, 100 * step)) == [(0, 1), (1, 2), (2, 3)]
     assert list(common.tiles(5, 1)) == [(0, 5)]
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_no_two_gradients_share_memory(kind):
+    # Scaling one gradient in place, as clipping does, must not scale another.
+    x, states, parameters = case(kind, 5, 3, 5, 4)
+    found = torch.autograd.grad(fused(kind, x, states, parameters)[0].sum(), parameters)
+    before = [gradient.clone() for gradient in found]
+    found[-1].zero_()
+    for gradient, expected in zip(found[:-1], before[:-1], strict=True):
+        assert torch.equal(gradient, expected)

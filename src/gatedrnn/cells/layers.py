@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+from ..kernels.choice import check_backend, run_fused, why_plain
 from .checks import (
     check_features,
     check_is_pair,
@@ -59,6 +60,9 @@ class _Layers(nn.Module):
     blocks: int  # affine maps stacked in each weight
     state_names: tuple[str, ...] = ("hx",)
     proj_size = 0
+    reset_after = True
+    backend = "plain"
+    recompute = False
 
     def __init__(
         self,
@@ -127,6 +131,9 @@ class _Layers(nn.Module):
             "batch_first": False,
             "dropout": 0.0,
             "bidirectional": False,
+            "reset_after": True,
+            "backend": "plain",
+            "recompute": False,
         }
         chosen = [
             f"{name}={getattr(self, name)}"
@@ -208,12 +215,15 @@ class _Layers(nn.Module):
         return steps.data, tuple(torch.stack(s) for s in zip(*finals, strict=True))
 
     def _run_direction(self, steps: _Steps, initial: State, suffix: str) -> tuple[Tensor, State]:
-        """One layer in one direction; everything faster than a plain loop would begin here."""
-        W_ih, W_hh, b_ih, b_hh = self._weights(suffix)
+        """One layer in one direction, by the plain loop or as one call."""
+        weights = self._weights(suffix)
+        reverse = suffix.endswith("_reverse")
+        if self.backend != "plain" and not why_plain(*steps, self.reset_after):
+            return run_fused(self.mode, *steps, initial, weights, reverse, self.recompute)
+        W_ih, W_hh, b_ih, b_hh = weights
         # The input side of all time steps is one product.  It is split once: indexing it in the
         # loop would make the backward pass quadratic in T, each index a gradient of full length.
         projected = F.linear(steps.data, W_ih, b_ih).split(steps.batch_sizes)
-        reverse = suffix.endswith("_reverse")
         outputs, final = run_over_time(
             self._step(W_hh, b_hh), projected[::-1] if reverse else projected, initial
         )
@@ -323,6 +333,9 @@ class GRU(_Layers):
     and z keeps the old state.
     With ``reset_after=False``, equation ``eq-gru-n-before``: the form published in 2014, which
     ``torch.nn`` does not have; the numbers are those of Keras' ``reset_after=False``.
+    With ``backend="fused"`` or ``"auto"`` each direction is one call with a hand-derived backward
+    pass (``gatedrnn.kernels``) where there is a fused form for the input, and the plain loop where
+    there is none; ``recompute`` has it keep the outputs alone and make the gates again.
     Other arguments, parameter names, shapes, results and errors are those of ``torch.nn.GRU``.
     Raises ValueError, TypeError or RuntimeError as ``torch.nn.GRU`` does.
     Source: Cho et al. 2014, arXiv 1406.1078, section 2.3.
@@ -344,9 +357,12 @@ class GRU(_Layers):
         dtype: Any = None,
         *,
         reset_after: bool = True,
+        backend: str = "plain",
+        recompute: bool = False,
         proj_size: int | None = None,
     ) -> None:
         _refuse_projection(proj_size, "GRU")
+        check_backend(backend)
         super().__init__(
             input_size,
             hidden_size,
@@ -359,10 +375,8 @@ class GRU(_Layers):
             dtype,
         )
         self.reset_after = reset_after
-
-    def extra_repr(self) -> str:
-        """The sizes, and the options that are not the default."""
-        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+        self.backend = backend
+        self.recompute = recompute
 
     def _step(self, W_hh: Tensor, b_hh: Tensor | None) -> Step:
         return (gru_step if self.reset_after else gru_step_reset_before)(W_hh, b_hh)
@@ -373,7 +387,7 @@ class LSTM(_Layers):
 
     Equation ``eq-lstm-step``; the initial and the final state are pairs (h, c).
     Arguments, parameter names, shapes, results and errors are those of ``torch.nn.LSTM``, except
-    that there is no ``proj_size``.
+    that there is no ``proj_size``; ``backend`` and ``recompute`` are those of the GRU here.
     Raises ValueError, TypeError or RuntimeError as ``torch.nn.LSTM`` does, and
     NotImplementedError for a projection.
     Source: Hochreiter and Schmidhuber, Neural Computation 9(8), 1997; Gers et al. 2000.
@@ -395,7 +409,11 @@ class LSTM(_Layers):
         proj_size: int = 0,
         device: Any = None,
         dtype: Any = None,
+        *,
+        backend: str = "plain",
+        recompute: bool = False,
     ) -> None:
+        check_backend(backend)
         super().__init__(
             input_size,
             hidden_size,
@@ -417,6 +435,8 @@ class LSTM(_Layers):
                 f"this LSTM has no projection: expected proj_size=0, got proj_size={proj_size}; "
                 "use torch.nn.LSTM for one"
             )
+        self.backend = backend
+        self.recompute = recompute
 
     def _step(self, W_hh: Tensor, b_hh: Tensor | None) -> Step:
         return lstm_step(W_hh, b_hh)
