@@ -1,0 +1,362 @@
+"""A class: a folder of its own with hand-ins, records, a gradebook, and what is given back.
+
+nbgrader owns the gradebook and the layout. No command here deletes a hand-in, a record or a grade.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import io
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from grader import course, marking, notebooks, record, submission, units
+from grader.files import write_text
+from grader.plan import Plan, lay_out
+from grader.report import book_links
+from grader.worker.launch import Limits, PlainFactory, WorkerFactory
+
+CONFIG = "nbgrader_config.py"
+FOLDERS = ("source", "release", "submitted", "autograded", "feedback", "records")
+
+_CONFIG_TEXT = '''\
+# The configuration of this class, for nbgrader and for the command `grader`.
+from grader.nbgrader_config import configure
+
+c = get_config()  # noqa: F821
+configure(c)
+
+# What you set below wins. A late hand-in scores zero with:
+# c.LateSubmissionPlugin.penalty_method = "zero"
+# Times in seconds that a hand-in may use, for a call of a function and for all of it:
+# c.Grader.limits = {"call": 10, "notebook": 180}
+# Another database than gradebook.db:
+# c.CourseDirectory.db_url = "postgresql://..."
+'''
+
+_README = """\
+This folder is one class of the course. It can be moved and copied whole.
+
+  release/      the notebooks to hand out               grader release DIR
+  submitted/    STUDENT/UNIT/UNIT.ipynb, as handed in   grader collect DIR FOLDER-OR-ZIP
+  records/      one record for each mark, as JSON       grader mark DIR
+  autograded/   the notebooks as marked, with reports
+  feedback/     the pages to give back                  grader feedback DIR
+  gradebook.db  nbgrader's gradebook                    grader export DIR
+
+DIR is this folder. nbgrader's own commands (autograde, generate_feedback, export, formgrader) work
+in it and give the same marks. No command of the course deletes what lies here.
+"""
+
+
+class ClassFault(RuntimeError):
+    """A class that cannot be made or used; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """One place where a student hands in one unit."""
+
+    student: str
+    slug: str
+    path: Path
+
+
+class Classroom:
+    """The class in the folder `root`."""
+
+    def __init__(
+        self, root: Path, limits: Limits | None = None, factory: WorkerFactory | None = None
+    ) -> None:
+        self.root = root.resolve()
+        self.factory = factory or PlainFactory()
+        self.limits = limits or Limits()
+        self.links: dict[str, str] = {}
+        if os.environ.get("GATEDRNN_BOOK"):
+            places = [e.see for slug in units.slugs() for e in units.exercises(slug)]
+            places += [m.see for slug in units.slugs() for m in units.misconceptions(slug) if m.see]
+            self.links = book_links(places, self.root)
+        self.source = self.root / "source"
+        self.submitted = self.root / "submitted"
+        self.autograded = self.root / "autograded"
+        self.records = self.root / "records"
+        self._units: dict[str, course.UnitSource] = {}
+
+    @classmethod
+    def open(cls, root: Path) -> Classroom:
+        """The class in `root`; raises `ClassFault` when there is none."""
+        if not root.exists():
+            raise ClassFault(f"There is no folder {root}; `grader init {root}` makes a class there.")
+        if not (root / CONFIG).is_file():
+            raise ClassFault(
+                f"{root} is not a class: it has no {CONFIG}; `grader init` makes one in a new folder."
+            )
+        return cls(root, cls(root)._own_limits())
+
+    @classmethod
+    def create(cls, root: Path) -> Classroom:
+        """Make a class in `root`, which is new or empty; nothing half-made is left behind."""
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise ClassFault(f"{root} exists already and is not empty; choose another folder.")
+        root = root.absolute()
+        root.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+        try:
+            for name in FOLDERS:
+                (partial / name).mkdir()
+            write_text(partial / CONFIG, _CONFIG_TEXT)
+            write_text(partial / "README.txt", _README)
+            with cls(partial).gradebook():
+                pass
+            partial.chmod(0o755)
+            if root.exists():
+                root.rmdir()
+            os.replace(partial, root)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        return cls(root)
+
+    def _own_limits(self) -> Limits:
+        """The limits that the class's configuration sets, over the usual ones."""
+        own = dict(self.config().Grader.get("limits", {})) if "Grader" in self.config() else {}
+        known = Limits().asdict()
+        if unknown := sorted(set(own) - set(known)):
+            raise ClassFault(
+                f"{CONFIG} sets the limit {unknown[0]!r}, which does not exist; "
+                f"there are: {', '.join(known)}."
+            )
+        return Limits(**own)
+
+    # ------------------------------------------------------------ nbgrader
+
+    def config(self) -> Any:
+        """The class's configuration, as nbgrader reads it."""
+        from traitlets.config.loader import PyFileConfigLoader
+
+        return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+
+    def coursedir(self, slug: str = "", student: str = "*") -> Any:
+        from nbgrader.coursedir import CourseDirectory
+
+        directory = CourseDirectory(config=self.config(), log=_quiet())
+        directory.root = str(self.root)
+        directory.assignment_id, directory.student_id = slug, student
+        return directory
+
+    @contextlib.contextmanager
+    def gradebook(self) -> Iterator[Any]:
+        """nbgrader's gradebook of this class."""
+        from nbgrader.api import Gradebook
+
+        from grader.gradebook import put_interpreter_first
+
+        put_interpreter_first()
+        directory = self.coursedir()
+        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+            yield gradebook
+
+    def convert(self, converter: type, slug: str, student: str = "*") -> None:
+        """Run one of nbgrader's converters; its log becomes the words of a `ClassFault`."""
+        from nbgrader.converters import NbGraderException
+
+        log, words = _log_to_memory()
+        made = converter(
+            coursedir=self.coursedir(slug, student), config=self.config(), log=log
+        )
+        made.force = True
+        try:
+            made.start()
+        except (NbGraderException, SystemExit):
+            lines = [line for line in words.getvalue().splitlines() if line.strip()]
+            last = next((x for x in reversed(lines) if "Error" in x), lines[-1] if lines else "")
+            raise ClassFault(f"nbgrader could not finish {slug!r}: {last}") from None
+
+    # ------------------------------------------------------------ releasing
+
+    def release(self, slug: str) -> Path:
+        """Make the notebook to hand out, and tell the gradebook of its cells."""
+        from nbgrader.converters import GenerateAssignment
+
+        target = self.source / slug / f"{slug}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_text(target, notebooks.text_of(notebooks.source_notebook(slug)))
+        folder = self.root / "release" / slug
+        kept = folder.with_name(f".{slug}.kept")
+        if folder.exists() and not kept.exists():
+            shutil.copytree(folder, kept)
+        try:
+            self.convert(GenerateAssignment, slug)
+        except BaseException:
+            # nbgrader removes the old release before it finds out that it cannot make the new one.
+            if kept.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(kept, folder)
+            raise
+        shutil.rmtree(kept, ignore_errors=True)
+        self._units.pop(slug, None)
+        return folder / f"{slug}.ipynb"
+
+    def released(self) -> list[str]:
+        """The units that have been released, in the order of the course."""
+        return [s for s in units.slugs() if (self.root / "release" / s / f"{s}.ipynb").is_file()]
+
+    def unit(self, slug: str) -> course.UnitSource:
+        if slug not in self._units:
+            path = self.root / "release" / slug / f"{slug}.ipynb"
+            if not path.is_file():
+                units.exercises(slug)  # an unknown name speaks for itself
+                raise ClassFault(
+                    f"{slug!r} has not been released in this class; "
+                    f"`grader release {self.root} {slug}` does it."
+                )
+            self._units[slug] = course.unit_source(slug, path)
+        return self._units[slug]
+
+    # ------------------------------------------------------------ hand-ins
+
+    def students(self) -> list[str]:
+        """Everyone who has a folder among the hand-ins."""
+        return sorted(e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
+
+    def hand_ins(self, slugs: list[str] | None = None, student: str | None = None) -> list[HandIn]:
+        """What is to be marked: each folder STUDENT/UNIT among the hand-ins."""
+        names = self.students() if student is None else [student]
+        if student is not None and student not in self.students():
+            raise ClassFault(_no_student(student, self.students()))
+        chosen = self.released() if slugs is None else slugs
+        return [
+            HandIn(name, slug, self.hand_in_path(slug, name))
+            for slug in chosen
+            for name in names
+            if os.path.lexists(self.submitted / name / slug)
+        ]
+
+    def hand_in_path(self, slug: str, student: str) -> Path:
+        return self.submitted / student / slug / f"{slug}.ipynb"
+
+    def timestamp(self, slug: str, student: str) -> datetime.datetime | None:
+        """When it was handed in, as nbgrader's `timestamp.txt` says, in UTC."""
+        from nbgrader.utils import parse_utc
+
+        path = self.submitted / student / slug / "timestamp.txt"
+        try:
+            if path.is_symlink() or path.stat().st_size > 200:
+                return None
+            parsed: datetime.datetime = parse_utc(path.read_text("utf-8").strip())
+        except (OSError, ValueError, OverflowError):
+            return None
+        return parsed
+
+    # ------------------------------------------------------------ marking
+
+    def plan(self, hand_in: HandIn) -> Plan:
+        try:
+            return lay_out(self.unit(hand_in.slug), submission.read(self._safe_path(hand_in)))
+        except submission.Unreadable:
+            return lay_out(self.unit(hand_in.slug), None)
+
+    def record_of(self, hand_in: HandIn) -> dict[str, Any] | None:
+        """The record that this hand-in has already, if any."""
+        name = self._key(hand_in)
+        return record.found(self.records, hand_in.slug, hand_in.student, name)
+
+    def _key(self, hand_in: HandIn) -> str:
+        digest = submission.digest(self._safe_path(hand_in))
+        return record.key(digest, course.version(hand_in.slug), self.limits)
+
+    def _safe_path(self, hand_in: HandIn) -> Path:
+        """The hand-in's path; raises nothing, but a linked folder leads to a file that is not there."""
+        for folder in (hand_in.path.parent, hand_in.path.parent.parent):
+            if folder.is_symlink():
+                return folder  # a link: `submission` says so
+        return hand_in.path
+
+    def judge(self, hand_in: HandIn, seed: int | None = None) -> dict[str, Any]:
+        """Mark a hand-in and write its record."""
+        name = self._key(hand_in)
+        unit = self.unit(hand_in.slug)
+        marked = marking.mark(
+            self._safe_path(hand_in), unit, factory=self.factory, limits=self.limits, seed=seed
+        )
+        made = record.from_marked(marked, hand_in.student, name)
+        record.write(self.records, made)
+        return made
+
+    def mark_one(self, slug: str, student: str) -> tuple[dict[str, Any], Plan]:
+        """The record of a hand-in, made now if there is none, and the plan that it followed."""
+        hand_in = HandIn(student, slug, self.hand_in_path(slug, student))
+        found = self.record_of(hand_in) or self.judge(hand_in)
+        return found, self.plan(hand_in)
+
+    # ------------------------------------------------------------ the gradebook
+
+    def enter(self, gradebook: Any, hand_in: HandIn, made: dict[str, Any]) -> None:
+        """Write a record to the gradebook, then the notebook as marked."""
+        from grader import gradebook as bridge
+
+        if self._key(hand_in) != made["key"]:
+            raise ClassFault(
+                f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed while it was "
+                "marked; run the command again."
+            )
+        plan = self.plan(hand_in)
+        when = self.timestamp(hand_in.slug, hand_in.student)
+        notebook = bridge.enter(gradebook, made, plan, when)
+        bridge.penalise(gradebook, notebook, self.config())
+        folder = self.autograded / hand_in.student / hand_in.slug
+        folder.mkdir(parents=True, exist_ok=True)
+        assembled = bridge.assemble(made, plan, self.links)
+        write_text(folder / f"{hand_in.slug}.ipynb", nbformat.writes(assembled) + "\n")
+        if when is not None:
+            write_text(folder / "timestamp.txt", when.isoformat(sep=" ") + " UTC\n")
+
+    def is_entered(
+        self, entered: dict[str, tuple[dict[str, float], Any]], hand_in: HandIn, made: dict
+    ) -> bool:
+        """Whether gradebook and marked notebook already say what the record says."""
+        from grader.gradebook import MARK
+
+        scores, when = entered.get(hand_in.student, ({}, None))
+        earned = record.scores(made)
+        if {name: scores.get(name) for name in earned} != earned:
+            return False
+        if when != self.timestamp(hand_in.slug, hand_in.student):
+            return False
+        path = self.autograded / hand_in.student / hand_in.slug / f"{hand_in.slug}.ipynb"
+        mark = f'"{MARK}": {{\n   "record": "{made["key"]}"'
+        try:
+            return mark in path.read_text("utf-8")
+        except OSError:
+            return False
+
+
+def _no_student(name: str, known: list[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, known, 1)
+    tail = f"did you mean {close[0]!r}?" if close else "nothing has been handed in under that name."
+    return f"There is no student {name!r} in this class; {tail}"
+
+
+def _quiet() -> logging.Logger:
+    log = logging.getLogger("grader.nbgrader")
+    log.propagate = False
+    log.setLevel(logging.CRITICAL + 1)
+    return log
+
+
+def _log_to_memory() -> tuple[logging.Logger, io.StringIO]:
+    words = io.StringIO()
+    log = logging.Logger("grader.nbgrader.memory", logging.ERROR)
+    log.addHandler(logging.StreamHandler(words))
+    return log, words

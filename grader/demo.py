@@ -1,0 +1,313 @@
+"""A class of invented students, made, marked and given back: what marking looks like from start to end.
+
+Every hand-in is the released notebook with its answer cells filled in, as a student would: with the
+worked solution, with a misconception's own source, or with trouble of some kind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import inspect
+import json
+import os
+import re
+import shutil
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from grader import notebooks, units
+from grader.classroom import CONFIG, ClassFault, Classroom
+from grader.exercise import Misconception
+from grader.files import write_bytes, write_text
+from grader.givebacks import export, give_back
+from grader.markclass import mark_class
+from grader.summary import class_table, exercise_table, misconception_table
+
+#: Left in the folder, so that only a demo class is ever made anew.
+SIGN = "this-is-the-demo-class.txt"
+
+_DUE = datetime.datetime(2026, 3, 2, 12, 0)
+_LIMITS = '\n# One hand-in loops for ever; a demonstration should not wait long for it.\n'
+_LIMITS += 'c.Grader.limits = {"cell": 20, "call": 3, "notebook": 90, "deaths": 1}\n'
+
+
+def demo(into: Path, jobs: int | None = None) -> None:
+    """Make the class in the folder `into` anew, mark it, and say where everything is."""
+    started = time.monotonic()
+    if into.exists() and not (into / SIGN).is_file() and any(into.iterdir()):
+        raise ClassFault(f"{into} exists already and is not a demo class; choose another folder.")
+    into = into.absolute()
+    into.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(into)
+    partial = Path(tempfile.mkdtemp(dir=into.parent, prefix=f".{into.name}."))
+    try:
+        room = _fill(partial / "class")
+        outcome = mark_class(room, jobs=jobs)
+        pages = give_back(room)
+        export(room)
+        _move(partial / "class", into)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    room = Classroom.open(into)
+    print(class_table(outcome.records, room.released()))
+    print()
+    print(exercise_table(outcome.records, room.released()))
+    print()
+    print(misconception_table(outcome.records))
+    print()
+    print(f"gradebook   {into / 'gradebook.db'}")
+    print(f"grades      {into / 'grades.csv'}")
+    print(f"feedback    {pages} pages in {into / 'feedback'}")
+    print(f"formgrader  cd {into} && jupyter lab   (then the menu Nbgrader, Formgrader)")
+    print(f"{len(outcome.records)} hand-ins marked in {time.monotonic() - started:.0f} s.")
+
+
+def _sweep(into: Path) -> None:
+    """Remove what an earlier run, stopped in the middle, has left beside the folder."""
+    for path in into.parent.glob(f".{into.name}.*"):
+        if (path / "class" / SIGN).is_file():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _move(made: Path, into: Path) -> None:
+    """Put the new class in the old one's place."""
+    if into.exists():
+        old = made.with_name("old")
+        os.replace(into, old)
+    os.replace(made, into)
+
+
+def _fill(root: Path) -> Classroom:
+    Classroom.create(root)
+    write_text(root / SIGN, "A class of invented students. `grader demo` makes it anew.\n")
+    write_text(root / CONFIG, (root / CONFIG).read_text("utf-8") + _LIMITS)
+    room = Classroom.open(root)
+    for slug in units.slugs():
+        room.release(slug)
+    with room.gradebook() as gradebook:
+        for slug in units.slugs():
+            gradebook.update_or_create_assignment(slug, duedate=_DUE)
+    for student, work in STUDENTS.items():
+        for number, slug in enumerate(units.slugs()):
+            data = work(Blank(slug), number)
+            if data is not None:
+                late = datetime.timedelta(days=2 if student == "hugo" else -1)
+                _hand_in(room, student, slug, data, _DUE + late)
+    return room
+
+
+def _hand_in(
+    room: Classroom, student: str, slug: str, data: bytes, when: datetime.datetime
+) -> None:
+    path = room.hand_in_path(slug, student)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, data)
+    write_text(path.parent / "timestamp.txt", f"{when.isoformat(sep=' ')} UTC\n")
+
+
+# ---------------------------------------------------------------- what a student writes
+
+
+class Blank:
+    """A released notebook that is being filled in."""
+
+    def __init__(self, slug: str) -> None:
+        self.slug = slug
+        self.notebook: NotebookNode = notebooks.student_notebook(slug)
+        self.exercises = [e.name for e in units.exercises(slug)]
+        self._solved = {
+            cell.id: re.sub(r"^\s*### (BEGIN|END) SOLUTION.*\n?", "", cell.source, flags=re.M)
+            for cell in notebooks.source_notebook(slug).cells
+        }
+
+    def solve(self, *names: str) -> Blank:
+        """Write the worked solution of these exercises, or of all."""
+        for name in names or self.exercises:
+            for cell in self._answers(name):
+                cell.source = self._solved[cell.id]
+        return self
+
+    def mistake(self, number: int) -> Blank:
+        """Give one misconception, the `number`-th of each exercise, in the place of a solution."""
+        for exercise in self.exercises:
+            known = [m for m in units.misconceptions(self.slug) if m.exercise == exercise]
+            if known:
+                self.write(exercise, source_of(known[number % len(known)]))
+        return self
+
+    def write(self, exercise: str, text: str) -> Blank:
+        """Write `text` after the solution of an exercise, so that its definitions win."""
+        for cell in self._answers(exercise)[-1:]:
+            cell.source = f"{self._solved[cell.id].rstrip()}\n\n\n{text}"
+        return self
+
+    def add(self, source: str, at: int) -> Blank:
+        """Put a code cell of one's own into the notebook."""
+        self.notebook.cells.insert(at, nbformat.v4.new_code_cell(source, id=f"mine-{at}"))
+        return self
+
+    def bytes(self) -> bytes:
+        return (nbformat.writes(self.notebook) + "\n").encode()
+
+    def _answers(self, exercise: str) -> list[NotebookNode]:
+        return [cell for cell in self.notebook.cells if cell.id == f"{exercise}-answer"]
+
+
+def source_of(item: Misconception) -> str:
+    """A misconception as a student would write it: under the exercise's own name, self-contained."""
+    module = inspect.getmodule(item.function)
+    function = textwrap.dedent(inspect.getsource(item.function))
+    function = function[function.index("def ") :]
+    function = re.sub(r"^def \w+", f"def {item.replaces}", function)
+    function = re.sub(rf"\b{item.function.__name__}\(", f"{item.replaces}(", function)
+    helpers = _helpers(item.function, module, {item.function.__name__})
+    return "\n\n".join([*helpers, function])
+
+
+def _helpers(function: Callable, module: object, seen: set[str]) -> list[str]:
+    """The lines of the module that the function stands on: imports, names, and other functions."""
+    import ast
+
+    text = inspect.getsource(module)  # type: ignore[arg-type]
+    tree = ast.parse(text)
+    wanted = {n.id for n in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))
+              if isinstance(n, ast.Name)}  # fmt: skip
+    found: list[ast.stmt] = []
+    changed = True
+    while changed:
+        changed = False
+        for node in tree.body:
+            if node in found or not wanted & _defines(node) or _is_declaration(node):
+                continue
+            found.append(node)
+            wanted |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            changed = True
+    kept = [node for node in tree.body if node in found and function.__name__ not in _defines(node)]
+    return [ast.unparse(node) for node in kept]
+
+
+def _defines(node: object) -> set[str]:
+    import ast
+
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {(a.asname or a.name).partition(".")[0] for a in node.names}
+    if isinstance(node, ast.Assign):
+        return {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return set()
+
+
+def _is_declaration(node: object) -> bool:
+    """Whether it is a misconception itself, which no student would write."""
+    import ast
+
+    return isinstance(node, ast.FunctionDef) and bool(node.decorator_list)
+
+
+# ---------------------------------------------------------------- the students
+
+_LOOP = """
+def {name}(*args, **kwargs):
+    while True:
+        pass
+"""
+
+_RAISES = """
+def {name}(*args, **kwargs):
+    return args[0] @ args[1]["W"]
+"""
+
+_NOISE = """
+import warnings
+import numpy as np
+
+print("here is what I tried\\n" * 200)
+warnings.warn("an old function")
+sum = [1, 2, 3]          # a name of Python's own, used for something else
+values = %time np.ones(3)
+values
+"""
+
+
+def _ada(blank: Blank, number: int) -> bytes:
+    return blank.solve().bytes()
+
+
+def _bo(blank: Blank, number: int) -> bytes:
+    half = blank.exercises[: (len(blank.exercises) + 1) // 2]
+    return blank.solve(*half).bytes()
+
+
+def _with_mistake(which: int) -> Callable[[Blank, int], bytes]:
+    return lambda blank, number: blank.mistake(which).bytes()
+
+
+def _blank(blank: Blank, number: int) -> bytes:
+    return blank.bytes()
+
+
+def _raising(blank: Blank, number: int) -> bytes:
+    first = blank.exercises[0]
+    blank.solve().write(first, _RAISES.format(name=units.exercise(blank.slug, first).asked[-1]))
+    return blank.add("1 / 0", at=2).bytes()
+
+
+def _looping(blank: Blank, number: int) -> bytes:
+    last = blank.exercises[-1]
+    blank.solve().write(last, _LOOP.format(name=units.exercise(blank.slug, last).asked[-1]))
+    return blank.bytes()
+
+
+def _broken(blank: Blank, number: int) -> bytes | None:
+    if number == 0:  # a download that broke off
+        return blank.solve().bytes()[:3000]
+    return blank.solve().bytes()
+
+
+def _noisy(blank: Blank, number: int) -> bytes:
+    return blank.solve().add(_NOISE, at=3).bytes()
+
+
+def _forging(blank: Blank, number: int) -> bytes:
+    document = json.loads(blank.bytes())
+    for cell in document["cells"]:
+        marks = cell["metadata"].get("nbgrader", {})
+        if marks.get("grade"):
+            marks["points"] = 1000
+            cell["source"] = "1000"
+            data = {"text/plain": "1000"}
+            cell["outputs"] = [
+                {"output_type": "execute_result", "execution_count": 1, "data": data, "metadata": {}}
+            ]
+    return json.dumps(document).encode()
+
+
+def _one_unit(blank: Blank, number: int) -> bytes | None:
+    return blank.solve().bytes() if number == 0 else None
+
+
+#: Who is in the class. Each takes a blank notebook and the unit's number, and hands in bytes.
+STUDENTS: dict[str, Callable[[Blank, int], bytes | None]] = {
+    "ada": _ada,
+    "bo": _bo,
+    "carmen": _with_mistake(0),
+    "dmitri": _with_mistake(1),
+    "esi": _with_mistake(2),
+    "farid": _with_mistake(3),
+    "gwen": _noisy,
+    "hugo": _ada,
+    "ines": _blank,
+    "jun": _raising,
+    "kofi": _looping,
+    "lena": _broken,
+    "mateo": _forging,
+    "noor": _one_unit,
+}

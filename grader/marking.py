@@ -1,0 +1,289 @@
+"""Mark one submission: a pure function of its bytes, the course and the seed.
+
+The notebook's cells run in a process of their own; the checks run here, and ask that process to call
+the student's functions. A cell or a call that hangs or ends the process costs what depends on it:
+the process is started afresh without it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader import submission, units
+from grader.course import UnitSource
+from grader.engine import CheckResult, list_checks, run_checks
+from grader.exercise import Misconception
+from grader.plan import Plan, Planned, lay_out
+from grader.recognise import recognise
+from grader.student import KINDS, Outcome, Student
+from grader.worker.launch import Limits, PlainFactory, Worker, WorkerFactory, WorkerLost
+
+
+class MarkingFault(RuntimeError):
+    """Marking itself failed; the submission is not to blame."""
+
+
+@dataclass
+class CellRun:
+    """What became of a cell: "ran", "raised", "timeout", "crashed" or "not run"."""
+
+    status: str = "not run"
+    shown: list[dict[str, str]] = field(default_factory=list)
+    cut: bool = False
+
+
+# ---------------------------------------------------------------- the student's process
+
+
+class Session:
+    """A notebook that has been run, and can be asked to call its functions again and again."""
+
+    def __init__(self, cells: list[Planned], factory: WorkerFactory, limits: Limits) -> None:
+        self._cells = cells
+        self._factory = factory
+        self._limits = limits
+        self._worker: Worker | None = None
+        self._deaths: dict[str, int] = {}
+        self.runs = [CellRun() for _ in cells]
+        self.spent = 0.0
+        self.limits_hit: list[str] = []
+        self.attempts: set[str] = set()
+
+    def run(self) -> None:
+        """Run all cells in order; those that hang or end the process are left out."""
+        while self._worker is None and not self._used_up():
+            self._worker = self._start()
+            for index, cell in enumerate(self._cells):
+                if cell.runs and self.runs[index].status not in ("timeout", "crashed"):
+                    self._run_cell(index, cell)
+                    if self._worker is None:
+                        break
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+        """Call the student's function `name`."""
+        if self._deaths.get(name, 0) >= self._limits.deaths:
+            return Outcome(
+                "timeout",
+                message=f"`{name}` was not called again: "
+                f"{self._limits.deaths} earlier calls had to be stopped.",
+            )
+        self.run()
+        if self._worker is None:
+            return Outcome(
+                "timeout",
+                message=f"`{name}` was not called: the notebook had used up its "
+                f"{self._limits.notebook:g} seconds.",
+            )
+        try:
+            reply = self._ask({"do": "call", "name": name, "args": args, "kwargs": kwargs},
+                              self._limits.call)  # fmt: skip
+        except WorkerLost as lost:
+            self._deaths[name] = self._deaths.get(name, 0) + 1
+            return self._lost(name, lost.kind)
+        return _outcome(reply, name)
+
+    def end(self) -> None:
+        if self._worker is not None:
+            self._worker.end()
+            self._worker = None
+
+    def _start(self) -> Worker:
+        for attempt in (1, 2):
+            try:
+                return self._factory.start(self._limits)
+            except (WorkerLost, OSError) as error:
+                if attempt == 2:
+                    raise MarkingFault(f"No process could be started to run it ({error}).") from None
+        raise AssertionError
+
+    def _run_cell(self, index: int, cell: Planned) -> None:
+        run = self.runs[index]
+        try:
+            reply = self._ask({"do": "run", "source": cell.source}, self._limits.cell)
+        except WorkerLost as lost:
+            run.status = lost.kind
+            where = f"cell {index + 1}"
+            if lost.kind == "timeout":
+                self._hit(f"{where} ran longer than {self._limits.cell:g} s and was stopped")
+            else:
+                self._hit(f"{where} ended the process that ran it")
+            return
+        if run.status == "not run":  # what a cell shows is what it showed the first time
+            run.status = "ran" if reply.get("good") is True else "raised"
+            run.shown = _shown(reply.get("shown"), self._limits.output)
+            run.cut = reply.get("cut") is True
+
+    def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        assert self._worker is not None
+        started = time.monotonic()
+        try:
+            seconds = max(0.1, min(seconds, self._limits.notebook - self.spent))
+            reply = self._worker.ask(request, seconds)
+        except WorkerLost:
+            self._worker = None
+            raise
+        finally:
+            self.spent += time.monotonic() - started
+        attempts = reply.get("attempts")
+        for name in attempts[:20] if isinstance(attempts, list) else ():
+            if isinstance(name, str):
+                self.attempts.add(name[:80])
+        return reply
+
+    def _used_up(self) -> bool:
+        if self.spent < self._limits.notebook:
+            return False
+        self._hit(f"the notebook used up its {self._limits.notebook:g} s")
+        return True
+
+    def _lost(self, name: str, kind: str) -> Outcome:
+        if kind == "timeout":
+            self._hit(f"{name} ran longer than {self._limits.call:g} s and was stopped")
+            words = f"`{name}` did not return within {self._limits.call:g} seconds."
+        else:
+            self._hit(f"{name} ended the process that ran it")
+            words = f"The process ended while `{name}` ran."
+        return Outcome(kind, message=words)
+
+    def _hit(self, words: str) -> None:
+        if words not in self.limits_hit:
+            self.limits_hit.append(words)
+
+
+def _shown(parts: Any, limit: int) -> list[dict[str, str]]:
+    """What a cell is said to have shown: texts of known kinds, within the limit."""
+    kept: list[dict[str, str]] = []
+    for part in parts[:1000] if isinstance(parts, list) else ():
+        if not isinstance(part, dict):
+            continue
+        kind, text = part.get("kind"), part.get("text")
+        if kind in ("stdout", "stderr", "result", "display", "error") and isinstance(text, str):
+            kept.append({"kind": kind, "text": text[:limit]})
+            limit -= len(text[:limit])
+    return kept
+
+
+def _outcome(reply: dict[str, Any], name: str) -> Outcome:
+    kind, arguments, keywords = (reply.get(k) for k in ("kind", "arguments", "keywords"))
+    if kind not in KINDS[:5]:
+        return Outcome("crashed", message=f"The process gave no answer for `{name}`.")
+    return Outcome(
+        kind,
+        value=reply.get("value"),
+        arguments=arguments if isinstance(arguments, tuple) else (),
+        keywords=keywords if isinstance(keywords, dict) else {},
+        error=_words(reply.get("error"), 100),
+        message=_words(reply.get("message"), 1000),
+    )
+
+
+def _words(text: Any, limit: int) -> str:
+    return text[:limit] if isinstance(text, str) else ""
+
+
+class RemoteStudent(Student):
+    """A student whose names live in the process that ran the notebook."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+
+    def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
+        return self._session.call(name, args, kwargs)
+
+
+# ---------------------------------------------------------------- a mark
+
+
+@dataclass
+class Marked:
+    """Everything that came of one submission."""
+
+    slug: str
+    digest: str
+    seed: int
+    status: str  # "marked", "unreadable", "missing" or "grader fault"
+    reason: str
+    plan: Plan
+    runs: list[CellRun]
+    results: list[CheckResult]
+    recognised: dict[str, list[Misconception]]
+    flags: list[str]
+    limits_hit: list[str]
+    limits: Limits
+    isolation: str
+    seconds: float
+
+
+def mark(
+    path: Path,
+    unit: UnitSource,
+    *,
+    factory: WorkerFactory | None = None,
+    limits: Limits | None = None,
+    seed: int | None = None,
+) -> Marked:
+    """Mark the notebook at `path` as an answer to `unit`. Whatever is wrong with it, a mark comes."""
+    factory, limits = factory or PlainFactory(), limits or Limits()
+    seed = secrets.randbelow(2**63) if seed is None else seed
+    started = time.monotonic()
+    marked = Marked(
+        unit.slug, "", seed, "marked", "", lay_out(unit, None), [], [], {}, [], [], limits,
+        factory.isolation, 0.0,
+    )  # fmt: skip
+    try:
+        handed_in = submission.read(path)
+    except submission.Unreadable as error:
+        marked.status = "missing" if isinstance(error, submission.Missing) else "unreadable"
+        marked.reason, marked.digest = str(error), error.digest
+        marked.runs = [CellRun() for _ in marked.plan.cells]
+        marked.results = _nothing(unit.slug)
+        marked.flags.append(str(error))
+    else:
+        marked.digest = handed_in.digest
+        marked.plan = lay_out(unit, handed_in)
+        _judge(marked, unit, factory, limits, seed)
+    marked.seconds = time.monotonic() - started
+    return marked
+
+
+def _judge(
+    marked: Marked, unit: UnitSource, factory: WorkerFactory, limits: Limits, seed: int
+) -> None:
+    session = Session(list(marked.plan.cells), factory, limits)
+    try:
+        session.run()
+        marked.results = run_checks(unit.slug, RemoteStudent(session), seed)
+        marked.recognised = recognise(marked.results, units.misconceptions(unit.slug))
+    except MarkingFault as fault:
+        marked.status, marked.reason = "grader fault", str(fault)
+        marked.results = _nothing(unit.slug)
+    finally:
+        session.end()
+    marked.runs, marked.limits_hit = session.runs, session.limits_hit
+    faults = [r for r in marked.results if r.status == "grader fault"]
+    if faults and marked.status == "marked":
+        marked.status, marked.reason = "grader fault", faults[0].message
+    if marked.status == "grader fault":
+        marked.flags.append(marked.reason)
+    marked.flags += [_sentence(words) for words in session.limits_hit]
+    marked.flags += marked.plan.oddities
+    if session.attempts:
+        names = ", ".join(sorted(session.attempts))
+        marked.flags.append(f"The notebook tried to import {names}, which is not open to it.")
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:] + "."
+
+
+def _nothing(slug: str) -> list[CheckResult]:
+    """Every check of the unit, none of them tried."""
+    return [
+        CheckResult(i.check, i.exercise, i.sentence, i.worth, "not tried")
+        for i in list_checks(slug)
+    ]
