@@ -4,6 +4,7 @@ Shapes: x (B, T, D), h0 (B, H), doutputs (B, T, H); the parameters are those of 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -80,3 +81,42 @@ def recurrent_gradient_by_lag(
             by_lag[t - s] += step["W_hh"]
             dh = step["h"]
     return by_lag
+
+
+def difference_errors(
+    doutputs: np.ndarray, x: np.ndarray, h0: np.ndarray, params: Params, steps: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Relative error of finite differences for W_hh, at each step width, in three ways.
+
+    Takes the step widths (S,); returns arrays (S,) for central and one-sided differences in float64
+    and for central ones in float32. The reference is the gradient derived by hand, in float64.
+    """
+    exact = rnn_backward(doutputs, x, h0, params)["W_hh"]
+
+    def error(precision: Any, one_sided: bool, eps: float) -> float:
+        d, inputs, start = (value.astype(precision) for value in (doutputs, x, h0))
+        p = {name: value.astype(precision) for name, value in params.items()}
+
+        def loss() -> float:
+            return (d * rnn_unroll(inputs, start, p)[0]).sum()
+
+        differences = _one_sided_differences if one_sided else central_differences
+        slopes = differences(loss, p["W_hh"], precision(eps))
+        return float(np.linalg.norm(slopes - exact) / np.linalg.norm(exact))
+
+    ways = {
+        "central, float64": (np.float64, False),
+        "one-sided, float64": (np.float64, True),
+        "central, float32": (np.float32, False),
+    }
+    return {name: np.array([error(*way, eps) for eps in steps]) for name, way in ways.items()}
+
+
+def _one_sided_differences(loss: Callable[[], float], array: np.ndarray, eps: float) -> np.ndarray:
+    gradient, here = np.zeros_like(array), loss()
+    for index in np.ndindex(array.shape):
+        kept = array[index]
+        array[index] = kept + eps
+        gradient[index] = (loss() - here) / eps
+        array[index] = kept
+    return gradient
