@@ -1,0 +1,90 @@
+"""Figures of the chapter on the gated recurrent unit."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from gatedrnn.figures import style
+
+
+def forced_gates(traces: Mapping[tuple[int, int], np.ndarray]) -> Figure:
+    """State of one unit over time with both gates forced.
+
+    Takes a trace (T+1,) for each pair (r, z) of 0 or 1; one panel for z = 1 and one for z = 0.
+    """
+    fig = Figure(figsize=(5.2, 3.8), layout="constrained")
+    panels = fig.subplots(2, 1, sharex=True, sharey=True)
+    for ax, z in zip(panels, (1, 0), strict=True):
+        for r, dashes, width in ((0, "-", 4.5), (1, "--", 1.8)):
+            colour = style.RESET if r == 0 else style.INK
+            ax.plot(traces[r, z], dashes, color=colour, lw=width, label=f"r = {r}")
+        ax.set_title(f"z = {z}: {'the state is kept' if z else 'the candidate is written'}", loc="left")
+        ax.set(ylabel="state of one unit", ylim=(-1.1, 1.1))
+        _open(ax)
+    panels[0].legend(loc="lower right", frameon=False, ncols=2)
+    panels[1].set(xlabel="step", xlim=(0, len(traces[0, 0]) - 1))
+    return fig
+
+
+def gate_response(
+    inputs: np.ndarray, states: np.ndarray, surfaces: Mapping[float, np.ndarray]
+) -> Figure:
+    """New state of one unit against its input and its old state, a panel for each bias of z.
+
+    Takes inputs (X,), old states (S,) and for each bias a surface (S, X) of new states.
+    """
+    fig = Figure(figsize=(5.2, 2.9), layout="constrained")
+    panels = fig.subplots(1, len(surfaces), sharex=True, sharey=True)
+    colours = LinearSegmentedColormap.from_list(
+        "below and above zero", [style.STATE, "#f4f4f4", style.UPDATE]
+    )
+    levels = np.linspace(-1, 1, 11)
+    for ax, (bias, surface) in zip(panels, surfaces.items(), strict=True):
+        filled = ax.contourf(inputs, states, surface, levels, cmap=colours)
+        lines = ax.contour(inputs, states, surface, levels[1:-1:2], colors=style.INK, linewidths=0.8)
+        ax.clabel(lines, fmt="%.1f", fontsize=8)
+        ax.set_title(f"bias of z: {bias:+.0f}".replace("-", "\N{MINUS SIGN}"))
+        ax.set_xticks([-2, 0, 2])
+    panels[len(panels) // 2].set_xlabel("input x")
+    panels[0].set_ylabel("old state h")
+    fig.colorbar(
+        filled, ax=panels, location="bottom", shrink=0.7, aspect=40, ticks=[-1, 0, 1],
+        label="new state",
+    )  # fmt: skip
+    return fig
+
+
+def seeds_and_intervals(
+    values: Mapping[str, Sequence[float]],
+    intervals: Mapping[str, Mapping[str, float]],
+    baseline: float,
+    baseline_name: str,
+) -> Figure:
+    """Test bits per character: a dot for each seed, the mean with its interval, and a baseline.
+
+    Takes values and intervals (with keys mean, low, high) by the name of the cell.
+    """
+    fig = Figure(figsize=(5.2, 2.6), layout="constrained")
+    ax = fig.subplots()
+    for row, (name, dots) in enumerate(values.items()):
+        colour = style.STATE if name == "GRU" else style.MUTED
+        interval = intervals[name]
+        ax.plot([interval["low"], interval["high"]], [row, row], color=colour, lw=3)
+        ax.plot(interval["mean"], row, "D", color=colour, ms=8)
+        ax.plot(dots, np.full(len(dots), row + 0.24), "o", mfc="none", color=style.INK, ms=5)
+    ax.axvline(baseline, color=style.INK, ls="--", lw=1.2)
+    ax.annotate(
+        baseline_name, (baseline, -0.55), xytext=(-5, 0), textcoords="offset points", ha="right",
+        va="center",
+    )  # fmt: skip
+    ax.set_yticks(range(len(values)), values.keys())
+    ax.set(xlabel="test bits per character (lower is better)", ylim=(len(values) - 0.4, -0.85))
+    _open(ax)
+    return fig
+
+
+def _open(ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
