@@ -53,6 +53,8 @@ STAMPS = BUILD / "stamps"
 LOGS = BUILD / "logs"
 HTML = BUILD / "_build" / "html"
 DEMO = BUILD / "demo-class"
+# `grader demo` leaves this file in the classes that it makes.
+DEMO_SIGN = "this-is-the-demo-class.txt"
 WORK = ROOT / "my_work"
 LOCK = BUILD / "lock"
 INSTALLED = VENV / "course-installed.json"
@@ -726,9 +728,14 @@ def lab(arguments: list[str]) -> int:
 
 
 def holds_class(folder: Path) -> bool:
-    """Return whether a class (its configuration or gradebook) lies in folder or below."""
+    """Return whether a class (its configuration or gradebook) that is no demo lies in folder."""
     marks = {"gradebook.db", "nbgrader_config.py"}
-    return any(marks & set(names) for _, _, names in os.walk(folder))
+    for _, folders, names in os.walk(folder):
+        if DEMO_SIGN in names:
+            folders.clear()
+        elif marks & set(names):
+            return True
+    return False
 
 
 def remove(path: Path) -> None:
@@ -745,7 +752,7 @@ def clean(everything: bool) -> None:
     for path in children:
         if path == LOCK:
             continue
-        if path != DEMO and path.is_dir() and not path.is_symlink() and holds_class(path):
+        if path.is_dir() and not path.is_symlink() and holds_class(path):
             print(f"   kept {path}: a class lies in it, and no command removes a class")
         else:
             remove(path)

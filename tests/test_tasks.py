@@ -102,6 +102,7 @@ class Checkout:
             table = "student  gru\n-------  ---\nada      9/9\n\nwhat was difficult\n"
             log.write_text(f"$ {line}\na warning\n{table}")
             self.write("build/demo-class/gradebook.db", "marks")
+            self.write("build/demo-class/this-is-the-demo-class.txt", "")
         if program == "jupyter-book":
             self.write("build/_build/html/index.html", (self.root / "book/intro.md").read_text())
             self.write("build/_build/.jupyter_cache/global.db", "outputs of cells")
@@ -305,17 +306,32 @@ def test_clean_keeps_classes_work_and_what_links_point_to(
     (outside / "file").write_text("mine")
     (checkout.root / "build/link").symlink_to(outside)
     gradebook = checkout.write("build/autumn/2026/gradebook.db", "marks")
+    half_made = checkout.write("build/.demo-class.x/class/this-is-the-demo-class.txt", "").parent
+    (half_made / "gradebook.db").write_text("")
     answer = checkout.write("my_work/gru/gru.ipynb", "my answer")
     checkout.do("clean")
     assert checkout.status == 0
     assert (outside / "file").read_text() == "mine"
     assert gradebook.exists() and answer.exists() and checkout.tasks.VENV.exists()
-    assert not checkout.tasks.DEMO.exists() and not checkout.tasks.HTML.exists()
+    assert not checkout.tasks.DEMO.exists() and not half_made.exists()
+    assert not checkout.tasks.HTML.exists()
     assert "a class lies in it" in capsys.readouterr().out
     shutil.rmtree(checkout.root / "build/autumn")
     checkout.do("clean", "--all")
     assert not (checkout.root / "build").exists() and not checkout.tasks.VENV.exists()
     assert answer.exists()
+
+
+def test_the_sign_of_a_demo_class_is_the_graders() -> None:
+    from grader import demo
+
+    assert load(REPOSITORY).DEMO_SIGN == demo.SIGN
+
+
+def test_clean_keeps_a_class_with_the_name_of_the_demo(checkout: Checkout) -> None:
+    gradebook = checkout.write("build/demo-class/gradebook.db", "marks")
+    checkout.do("clean")
+    assert gradebook.exists()
 
 
 def test_clean_leaves_a_venv_folder_that_is_none(
