@@ -1,0 +1,1 @@
+"""Arrays in, matplotlib Figure out: no torch, no files, no training."""
