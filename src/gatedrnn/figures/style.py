@@ -3,7 +3,7 @@
 The colours are those of Okabe and Ito's palette, some darkened a little: each stands out by at
 least 3 to 1 on a white and on a dark page, and each pair stays apart with the common forms of
 colour blindness. Figures are transparent and their text is a grey between the two pages, so one
-picture serves both. No meaning rests on colour alone: give each line a dash, a marker or a label too.
+picture serves both. No meaning rests on colour alone: give each line a dash, a marker or a label.
 """
 
 from typing import Any
