@@ -1,7 +1,8 @@
 """The API page points back at the book: an equation's label in a docstring becomes a link to it.
 
-Docstrings name equations as ``eq-gru-h`` in double backquotes. A label whose chapter is not in the
-book yet stays as it is written, on the API page alone; elsewhere a wrong label stops the build.
+Docstrings name equations as ``eq-gru-h`` in double backquotes. A label whose chapter is not in
+the book yet stays as it is written, on the API page alone; elsewhere a wrong label stops the
+build.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""``{diagram} name``: a hand-written SVG from ``book/_diagrams/name.svg``, set into the page itself.
+"""``{diagram} name``: a hand-written SVG, ``book/_diagrams/name.svg``, set into the page itself.
 
-Inlined, so that its colours are the page's CSS variables and follow dark mode and print; an ``<img>``
-could not. ``:alt:`` is required and becomes the accessible name. A body, when given, is the same
-diagram as Mermaid text, offered below the drawing for copying and for readers who prefer text.
+Inlined, so that its colours are the page's CSS variables and follow dark mode and print; an
+``<img>`` could not. ``:alt:`` is required and becomes the accessible name. A body, when given, is
+the same diagram as Mermaid text, offered below the drawing for copying and for readers who prefer
+text.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ LOGGER = logging.getLogger(__name__)
 
 
 def inline_svg(svg: str, name: str, alt: str) -> str:
-    """Return the SVG element with a role, an accessible name, and ids that no other drawing uses."""
+    """Return the SVG element with a role, an accessible name, and ids of its own."""
     ElementTree.fromstring(svg)  # raises ParseError on malformed XML
     body = re.sub(r"<\?xml.*?\?>|<!--.*?-->|<!DOCTYPE.*?>", "", svg, flags=re.S).strip()
     opening, rest = re.match(r"<svg\b([^>]*)>(.*)", body, flags=re.S).groups()  # type: ignore[union-attr]
@@ -53,7 +54,9 @@ class Diagram(SphinxDirective):
         if not path.is_file():
             return self._complain(f"there is no drawing {relative(path)}")
         if not self.options.get("alt", "").strip():
-            return self._complain(f"the drawing {name} needs :alt:, a sentence saying what it shows")
+            return self._complain(
+                f"the drawing {name} needs :alt:, a sentence saying what it shows"
+            )
         self.env.note_dependency(str(path))
         alt = " ".join(self.options["alt"].split())
         try:
@@ -62,11 +65,13 @@ class Diagram(SphinxDirective):
             return self._complain(f"{relative(path)} is not well-formed SVG: {error}")
         figure = nodes.figure("", align="default", classes=["diagram-figure"])
         # Keyboard readers can scroll a drawing that is wider than a phone.
-        opening = f'<div class="diagram-box" tabindex="0" role="group" aria-label="Diagram">{drawing}</div>'
-        figure += nodes.raw("", opening, format="html")
+        opening = '<div class="diagram-box" tabindex="0" role="group" aria-label="Diagram">'
+        figure += nodes.raw("", f"{opening}{drawing}</div>", format="html")
         if caption := self.options.get("caption"):
-            parsed, messages = self.parse_inline(caption) if hasattr(self, "parse_inline") else (
-                self.state.inline_text(caption, self.lineno)
+            parsed, messages = (
+                self.parse_inline(caption)
+                if hasattr(self, "parse_inline")
+                else (self.state.inline_text(caption, self.lineno))
             )
             figure += nodes.caption(caption, "", *parsed, *messages)
         self.add_name(figure)
@@ -77,9 +82,13 @@ class Diagram(SphinxDirective):
         if not self.content:
             return []
         opening = '<details class="diagram-text"><summary>The diagram as text (Mermaid)</summary>'
-        code = nodes.literal_block("\n".join(self.content), "\n".join(self.content), language="text")
+        code = nodes.literal_block(
+            "\n".join(self.content), "\n".join(self.content), language="text"
+        )
         return [
-            nodes.raw("", opening, format="html"), code, nodes.raw("", "</details>", format="html")
+            nodes.raw("", opening, format="html"),
+            code,
+            nodes.raw("", "</details>", format="html"),
         ]
 
     def _complain(self, sentence: str) -> list[nodes.Node]:

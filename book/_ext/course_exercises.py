@@ -1,7 +1,7 @@
 """``{exercise-links} gru_cell``: a box that leads from a paragraph to its exercise.
 
-The unit is the page's own name unless ``:unit:`` says otherwise. The points are read from the released
-notebook, so that the book cannot promise another number than the marking gives.
+The unit is the page's own name unless ``:unit:`` says otherwise. The points are read from the
+released notebook, so that the book cannot promise another number than the marking gives.
 """
 
 from __future__ import annotations
@@ -79,8 +79,13 @@ class ExerciseLinks(SphinxDirective):
     def _page_link(self, unit: str) -> nodes.Node:
         label = nodes.inline("", f"the notebook {unit}")
         xref = addnodes.pending_xref(
-            "", label, refdomain="std", reftype="doc", reftarget=f"/notebooks/{unit}/{unit}",
-            refexplicit=True, refwarn=True,
+            "",
+            label,
+            refdomain="std",
+            reftype="doc",
+            reftarget=f"/notebooks/{unit}/{unit}",
+            refexplicit=True,
+            refwarn=True,
         )
         xref["refdoc"] = self.env.docname
         return xref

@@ -1,8 +1,9 @@
-"""Serve everything a page needs from the built site itself: no page asks another host for anything.
+"""Everything a page needs lies in the built site: no page asks another host for anything.
 
-MathJax is one SVG-output file (glyphs are paths, so no font is fetched), copied out of the package
-``sphinx-mathjax-offline`` at build time; that package's own extension would copy 24 MB and use web fonts.
-The scripts of ``sphinx_thebe`` are dropped: they only serve a public Binder, and are declared twice.
+MathJax is one SVG-output file (glyphs are paths, so no font is fetched), copied out of the
+package ``sphinx-mathjax-offline`` at build time; that package's own extension would copy 24 MB
+and use web fonts. The scripts of ``sphinx_thebe`` are dropped: they only serve a public Binder,
+and are declared twice.
 """
 
 from __future__ import annotations

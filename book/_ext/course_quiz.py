@@ -1,9 +1,9 @@
 """``{quiz} slug``: the questions of ``book/_quizzes/slug.yml``, answerable in the page.
 
-Everything is written into the page at build time: texts are MyST, so mathematics, references and code
-work, and without JavaScript each question keeps its answers in a ``<details>``. ``quiz.js`` adds the
-buttons, the spoken feedback and the memory (localStorage of this browser, nothing leaves it).
-``problems`` says in sentences what is wrong with a quiz file; the tests use it too.
+Everything is written into the page at build time: texts are MyST, so mathematics, references and
+code work, and without JavaScript each question keeps its answers in a ``<details>``. ``quiz.js``
+adds the buttons, the spoken feedback and the memory (localStorage of this browser, nothing leaves
+it). ``problems`` says in sentences what is wrong with a quiz file; the tests use it too.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ def _number_problems(question: dict[str, Any]) -> list[str]:
         if not isinstance(wrong.get("value"), int | float) or not wrong.get("because"):
             found.append("each entry of `wrong` needs a number `value` and a `because`")
         elif abs(wrong["value"] - question.get("answer", 0)) <= question.get("tolerance", 0):
-            found.append(f"the wrong value {wrong['value']} lies within the tolerance of the answer")
+            found.append(
+                f"the wrong value {wrong['value']} lies within the tolerance of the answer"
+            )
     return found
 
 

@@ -1,8 +1,9 @@
 """``{record}`name:path|format` ``: a number in prose, looked up in ``book/results/name.json``.
 
-The path is keys and list indices joined by dots; a key that itself holds a dot is written in brackets,
-as in ``values.[0.5].mean``. After ``|`` comes a Python format specification, or ``code`` to set the value
-as code, or ``power`` to write it as 8.1 times a power of ten. A missing record, path or a format that does not fit is a warning, and the build stops on it.
+The path is keys and list indices joined by dots; a key that itself holds a dot is written in
+brackets, as in ``values.[0.5].mean``. After ``|`` comes a Python format specification, or
+``code`` to set the value as code, or ``power`` to write it as 8.1 times a power of ten. A missing
+record, path or a format that does not fit is a warning, and the build stops on it.
 """
 
 from __future__ import annotations

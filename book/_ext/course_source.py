@@ -1,7 +1,8 @@
 """``{source} gatedrnn.equations.gru_step``: the source of a function or class, shown by its name.
 
-The file is read and not imported (fast, and the page need not wait for torch); a name that a package
-re-exports is followed to the module that defines it. The page is rebuilt when that file changes.
+The file is read and not imported (fast, and the page need not wait for torch); a name that a
+package re-exports is followed to the module that defines it. The page is rebuilt when that file
+changes.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _absolute(module: str, path: Path, statement: ast.ImportFrom) -> str:
 
 
 def source_text(path: Path, found: Definition, with_docstring: bool = True) -> str:
-    """Return the definition as it stands in the file, decorators included, moved to the left edge."""
+    """Return the definition as it stands in the file, with its decorators, at the left edge."""
     lines = path.read_text("utf-8").splitlines()
     first = min([found.lineno, *(item.lineno for item in found.decorator_list)])
     dropped: set[int] = set()
