@@ -304,7 +304,8 @@ class Classroom:
         """Write a record to the gradebook, then the notebook as marked."""
         from grader import gradebook as bridge
 
-        if self._key(hand_in) != made["key"]:
+        digest = submission.digest(self._safe_path(hand_in))
+        if record.key(digest, made["course"], self.limits) != made["key"]:
             raise ClassFault(
                 f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed while it was "
                 "marked; run the command again."

@@ -7,6 +7,7 @@ worked solution, with a misconception's own source, or with trouble of some kind
 from __future__ import annotations
 
 import contextlib
+import ast
 import datetime
 import inspect
 import json
@@ -18,6 +19,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -134,9 +136,10 @@ class Blank:
                 cell.source = self._solved[cell.id]
         return self
 
-    def mistake(self, number: int) -> Blank:
-        """Give one misconception, the `number`-th of each exercise, in the place of a solution."""
-        for exercise in self.exercises:
+    def mistake(self, number: int, *places: int) -> Blank:
+        """Solve all, but give the `number`-th misconception of the exercises at `places`."""
+        self.solve()
+        for exercise in (self.exercises[place] for place in places):
             known = [m for m in units.misconceptions(self.slug) if m.exercise == exercise]
             if known:
                 self.write(exercise, source_of(known[number % len(known)]))
@@ -161,55 +164,59 @@ class Blank:
 
 
 def source_of(item: Misconception) -> str:
-    """A misconception as a student would write it: under the exercise's own name, self-contained."""
-    module = inspect.getmodule(item.function)
-    function = textwrap.dedent(inspect.getsource(item.function))
-    function = function[function.index("def ") :]
-    function = re.sub(r"^def \w+", f"def {item.replaces}", function)
-    function = re.sub(rf"\b{item.function.__name__}\(", f"{item.replaces}(", function)
-    helpers = _helpers(item.function, module, {item.function.__name__})
-    return "\n\n".join([*helpers, function])
+    """A misconception as a student would write it: one text that stands on NumPy alone."""
+    parts: dict[str, str] = {}
+    _write_out(item.function, item.replaces, parts)
+    return "\n\n\n".join(parts.values())
 
 
-def _helpers(function: Callable, module: object, seen: set[str]) -> list[str]:
-    """The lines of the module that the function stands on: imports, names, and other functions."""
-    import ast
-
-    text = inspect.getsource(module)  # type: ignore[arg-type]
-    tree = ast.parse(text)
-    wanted = {n.id for n in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function))))
-              if isinstance(n, ast.Name)}  # fmt: skip
-    found: list[ast.stmt] = []
-    changed = True
-    while changed:
-        changed = False
-        for node in tree.body:
-            if node in found or not wanted & _defines(node) or _is_declaration(node):
-                continue
-            found.append(node)
-            wanted |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            changed = True
-    kept = [node for node in tree.body if node in found and function.__name__ not in _defines(node)]
-    return [ast.unparse(node) for node in kept]
-
-
-def _defines(node: object) -> set[str]:
-    import ast
-
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return {node.name}
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {(a.asname or a.name).partition(".")[0] for a in node.names}
-    if isinstance(node, ast.Assign):
-        return {n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)}
-    return set()
+def _write_out(function: Any, name: str, parts: dict[str, str]) -> None:
+    """Put the function, under `name`, after everything that it uses, into `parts`."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    assert isinstance(tree, ast.FunctionDef)
+    plain = _Plain().visit(tree)
+    used = {n.id for n in ast.walk(plain) if isinstance(n, ast.Name)}
+    renamed = {function.__name__: name}
+    for other in sorted(used.intersection(function.__globals__)):
+        thing = function.__globals__[other]
+        thing = thing.function if isinstance(thing, Misconception) else thing
+        if thing is function:
+            continue
+        if inspect.isfunction(thing):
+            # The name that the student uses elsewhere must not be written over.
+            renamed[other] = f"my_{other.strip('_')}"
+            if renamed[other] not in parts:
+                _write_out(thing, renamed[other], parts)
+        elif inspect.ismodule(thing):
+            parts[other] = f"import {thing.__name__} as {other}"
+        else:
+            parts[other] = f"{other} = {thing!r}"
+    for node in ast.walk(plain):
+        if isinstance(node, ast.Name):
+            node.id = renamed.get(node.id, node.id)
+    plain.name = name
+    parts[name] = ast.unparse(ast.fix_missing_locations(plain))
 
 
-def _is_declaration(node: object) -> bool:
-    """Whether it is a misconception itself, which no student would write."""
-    import ast
+class _Plain(ast.NodeTransformer):
+    """Takes the decorators, annotations and docstrings off a function, and off those inside it."""
 
-    return isinstance(node, ast.FunctionDef) and bool(node.decorator_list)
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        self.generic_visit(node)
+        node.decorator_list, node.returns = [], None
+        if ast.get_docstring(node) is not None and len(node.body) > 1:
+            node.body = node.body[1:]
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> Any:
+        self.generic_visit(node)
+        if node.value is None:
+            return None
+        return ast.Assign([node.target], node.value)
 
 
 # ---------------------------------------------------------------- the students
@@ -231,7 +238,7 @@ import numpy as np
 
 print("here is what I tried\\n" * 200)
 warnings.warn("an old function")
-sum = [1, 2, 3]          # a name of Python's own, used for something else
+id = 3  # a name of Python's own, used for something else
 values = %time np.ones(3)
 values
 """
@@ -246,8 +253,8 @@ def _bo(blank: Blank, number: int) -> bytes:
     return blank.solve(*half).bytes()
 
 
-def _with_mistake(which: int) -> Callable[[Blank, int], bytes]:
-    return lambda blank, number: blank.mistake(which).bytes()
+def _with_mistake(which: int, *places: int) -> Callable[[Blank, int], bytes]:
+    return lambda blank, number: blank.mistake(which, *places).bytes()
 
 
 def _blank(blank: Blank, number: int) -> bytes:
@@ -298,10 +305,10 @@ def _one_unit(blank: Blank, number: int) -> bytes | None:
 STUDENTS: dict[str, Callable[[Blank, int], bytes | None]] = {
     "ada": _ada,
     "bo": _bo,
-    "carmen": _with_mistake(0),
-    "dmitri": _with_mistake(1),
-    "esi": _with_mistake(2),
-    "farid": _with_mistake(3),
+    "carmen": _with_mistake(0, 0),
+    "dmitri": _with_mistake(1, 0, 1),
+    "esi": _with_mistake(2, 1, 2),
+    "farid": _with_mistake(3, 0, -1),
     "gwen": _noisy,
     "hugo": _ada,
     "ines": _blank,

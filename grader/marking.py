@@ -142,10 +142,10 @@ class Session:
 
     def _lost(self, name: str, kind: str) -> Outcome:
         if kind == "timeout":
-            self._hit(f"{name} ran longer than {self._limits.call:g} s and was stopped")
+            self._hit(f"the function {name} ran longer than {self._limits.call:g} s and was stopped")
             words = f"`{name}` did not return within {self._limits.call:g} seconds."
         else:
-            self._hit(f"{name} ended the process that ran it")
+            self._hit(f"the function {name} ended the process that ran it")
             words = f"The process ended while `{name}` ran."
         return Outcome(kind, message=words)
 
