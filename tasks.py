@@ -36,6 +36,7 @@ import importlib.util
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -176,15 +177,26 @@ def log_lines(log: Path) -> list[str]:
     return log.read_text(encoding="utf-8", errors="replace").splitlines()[1:]
 
 
-def must(command: list[str], log_name: str, failure: str, show: bool = False, **env: str) -> None:
-    """Run a program and raise Stop, with the end of its log, when it fails."""
+def last_lines(lines: list[str]) -> list[str]:
+    """Return the end of a log."""
+    return lines[-25:]
+
+
+def must(
+    command: list[str],
+    log_name: str,
+    failure: str,
+    show: bool = False,
+    pick: Callable[[list[str]], list[str]] = last_lines,
+    **env: str,
+) -> None:
+    """Run a program; when it fails, raise Stop after showing the lines of its log that pick picks."""
     log = LOGS / f"{log_name}.log"
     if call(command, log, show, env) == 0:
         return
     lines = log_lines(log)
     if not show:
-        marked = [line for line in lines if "WARNING" in line or "ERROR" in line][:40]
-        print("\n".join(dict.fromkeys(marked + lines[-25:])))
+        print("\n".join(pick(lines)))
     if any("No space left on device" in line for line in lines):
         raise Stop(disk_full())
     raise Stop(f"{failure} (everything it said: {log.relative_to(ROOT)}).")
@@ -536,6 +548,20 @@ def execution_key() -> str:
     return digest(environment_key(), *parts)
 
 
+def book_faults(lines: list[str]) -> list[str]:
+    """Return what Sphinx warned of and what was raised in cells, without anybody's tracebacks."""
+    plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
+    raised = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")
+    noise = re.compile(r"\[IPKernelApp\]|RuntimeError: *$|nbclient\.exceptions|.*Traceback \(most")
+    faults = [
+        line
+        for line in plain
+        if not noise.match(line)
+        and (re.search(r"\b(WARNING|ERROR|CRITICAL)\b", line) or raised.match(line))
+    ]
+    return list(dict.fromkeys(faults)) or last_lines(plain)
+
+
 def book(runner: Runner) -> None:
     """Build the book; a warning is an error."""
     output = BUILD / "_build"
@@ -556,6 +582,7 @@ def book(runner: Runner) -> None:
             [*command, "-W", "-n", "--keep-going"],
             "book",
             "The book was not built: mend the warnings and errors above",
+            pick=book_faults,
         )
 
     parts = ("book", "src", "notebooks", "solutions", "grader", "_config.yml", "_toc.yml")

@@ -219,6 +219,29 @@ def test_a_failed_build_is_not_trusted(checkout: Checkout, capsys: pytest.Captur
     assert checkout.do("book") == ["jupyter-book"]
 
 
+def test_a_failing_page_is_told_without_tracebacks() -> None:
+    # Lines of a real build's log, shortened.
+    log = """\
+[IPKernelApp] WARNING | Kernel is running over TCP without encryption.
+\x1b[91m/course/book/gru.md: WARNING: Executing notebook failed: CellExecutionError
+Traceback (most recent call last):
+  File "/course/.venv/lib/python3.11/site-packages/nbclient/client.py", line 918, in _check
+nbclient.exceptions.CellExecutionError: An error occurred while executing the following cell:
+\x1b[31mFileNotFoundError\x1b[39m                         Traceback (most recent call last)
+\x1b[31mFileNotFoundError\x1b[39m: there is no record tinyshakespeare_cells.json
+/course/book/rnn.md:12: WARNING: undefined label: 'eq-none' [ref.equation]
+Traceback (most recent call last):
+  File "/course/.venv/bin/jupyter-book", line 8, in <module>
+RuntimeError:\x20
+There was an error in building your book. Look above for the cause.
+"""
+    assert load(REPOSITORY).book_faults(log.splitlines()) == [
+        "/course/book/gru.md: WARNING: Executing notebook failed: CellExecutionError",
+        "FileNotFoundError: there is no record tinyshakespeare_cells.json",
+        "/course/book/rnn.md:12: WARNING: undefined label: 'eq-none' [ref.equation]",
+    ]
+
+
 def test_without_a_book_its_tests_are_left_out(checkout: Checkout) -> None:
     tests_log = checkout.root / "build/logs/tests.log"
     checkout.failing["jupyter-book"] = "WARNING: unknown label"
