@@ -2,5 +2,15 @@
 
 from .gru import gru_fused
 from .lstm import lstm_fused
+from .minimal import mix_fused
+from .scan import scan_doubling, scan_log, scan_log_cumulative, scan_steps
 
-__all__ = ["gru_fused", "lstm_fused"]
+__all__ = [
+    "gru_fused",
+    "lstm_fused",
+    "mix_fused",
+    "scan_doubling",
+    "scan_log",
+    "scan_log_cumulative",
+    "scan_steps",
+]
