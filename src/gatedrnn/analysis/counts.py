@@ -14,7 +14,7 @@ def parameter_count(
 ) -> int:
     """Number of parameters of a recurrent network: G (D H + H^2 + k H) for each layer, direction.
 
-    D is the input size in the first layer, and H, or 2 H when
+    Equation ``eq-param-count``; D is the input size in the first layer, and H, or 2 H when
     bidirectional, in the layers above.
     ``cell`` is "rnn", "gru" or "lstm"; ``biases`` says how many vectors k each block has: "both"
     (2, as in PyTorch), "one" (1, as in the papers' usual form) or "none" (0).
@@ -41,6 +41,7 @@ def multiply_adds(
 ) -> int:
     """Multiply-adds of the matrix products in a forward pass: G (D H + H^2) a step and sequence.
 
+    Equation ``eq-multiply-adds``.
     Only products are counted: biases and element-wise operations grow with H, not with H^2.
     One multiply-add is two floating-point operations.
     Raises ValueError for an unknown cell or a size below one.

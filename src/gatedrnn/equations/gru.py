@@ -82,7 +82,7 @@ def gru_gate_gradients(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """From the gradient of h' to those of the affine maps, through gates and candidate.
 
-    Equation ``eq-gru-backward``, reset after the product.
+    The derivatives of ``eq-gru-h``, ``eq-gru-n``, ``eq-gru-z`` and ``eq-gru-r``, in this order.
     Takes arrays (..., H), h_n being W_hn h + b_hn; returns the gradients with respect to
     W_ih x + b_ih and to W_hh h + b_hh, both (..., 3*H), and the part of dL/dh that goes straight
     through z (..., H).
@@ -100,7 +100,6 @@ def gru_step_backward(
 ) -> dict[str, np.ndarray]:
     """Gradients of one step of a GRU, reset after the product, derived by hand.
 
-    Equation ``eq-gru-backward``.
     Takes dh_next (B, H), the gradient of the loss with respect to the next state; returns the
     gradients for ``x``, ``h`` and each parameter, with the shapes of what they are gradients of.
     Raises ValueError when a shape does not fit.
@@ -125,7 +124,7 @@ def gru_backward(
 ) -> dict[str, np.ndarray]:
     """Backpropagation through time for a GRU, reset after the product.
 
-    Equation ``eq-gru-backward``, from the last step to the first.
+    ``gru_gate_gradients`` at each step, from the last to the first.
     Takes doutputs (B, T, H) and, when the loss also reads the last state, dh_T (B, H); returns
     the gradients for ``x``, ``h0`` and each parameter.
     Once the states are known, the gates of all steps are one call; the gradient of each weight is

@@ -41,7 +41,7 @@ def rnn_preactivation_gradient(
 ) -> np.ndarray:
     """Gradient with respect to a = W_ih x + b_ih + W_hh h + b_hh, from that of h' = tanh(a).
 
-    Equation ``eq-rnn-backward``.
+    Equation ``eq-rnn-slope``.
     Takes dh_next and h_next (..., H); returns (..., H).
     The derivative is known from the output alone: 1 - h'^2 for tanh, and 1 where h' > 0 for relu.
     """
@@ -78,7 +78,7 @@ def rnn_backward(
 ) -> dict[str, np.ndarray]:
     """Backpropagation through time for the plain recurrent network.
 
-    Equation ``eq-rnn-backward``.
+    Equations ``eq-rnn-backward``, the loop, and ``eq-rnn-weights``, after it.
     Takes doutputs (B, T, H) and, when the loss also reads the last state, dh_T (B, H); returns
     the gradients for ``x``, ``h0`` and each parameter.
     The weights are used at every step, so their gradients are sums over time: one product each,
