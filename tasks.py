@@ -190,7 +190,7 @@ def must(
     pick: Callable[[list[str]], list[str]] = last_lines,
     **env: str,
 ) -> None:
-    """Run a program; when it fails, raise Stop after showing the lines of its log that pick picks."""
+    """Run a program; when it fails, show what pick takes from its log and raise Stop."""
     log = LOGS / f"{log_name}.log"
     if call(command, log, show, env) == 0:
         return
@@ -552,7 +552,7 @@ def book_faults(lines: list[str]) -> list[str]:
     """Return what Sphinx warned of and what was raised in cells, without anybody's tracebacks."""
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
     raised = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")
-    noise = re.compile(r"\[IPKernelApp\]|RuntimeError: *$|nbclient\.exceptions|.*Traceback \(most")
+    noise = re.compile(r"\[IPKernelApp\]|RuntimeError: *$|nbclient\.exceptions|myst_nb|Exception occurred|.*Traceback \(most")
     faults = [
         line
         for line in plain
