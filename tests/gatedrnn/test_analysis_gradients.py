@@ -6,7 +6,7 @@ import torch
 
 from gatedrnn.analysis.gradients import (
     central_differences,
-    recurrent_gradient_by_lag,
+    gradient_by_lag,
     truncated_rnn_backward,
 )
 from gatedrnn.equations import rnn_backward
@@ -67,7 +67,7 @@ def test_lags_are_autograd_with_one_matrix_for_each_step() -> None:
         grads = torch.autograd.grad(loss, copies[: t + 1], retain_graph=True)
         for s, grad in enumerate(grads):
             expected[t - s] += grad.numpy()
-    by_lag = recurrent_gradient_by_lag(doutputs, x, h0, params)
+    by_lag = gradient_by_lag(doutputs, x, h0, params)
     np.testing.assert_allclose(by_lag, expected, rtol=1e-10, atol=1e-12)
     whole = rnn_backward(doutputs, x, h0, params)["W_hh"]
     np.testing.assert_allclose(by_lag.sum(axis=0), whole, rtol=1e-10)

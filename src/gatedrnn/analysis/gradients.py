@@ -61,7 +61,7 @@ def truncated_rnn_backward(
     return {"x": np.concatenate(dx, axis=1), "h0": dh0, **total}
 
 
-def recurrent_gradient_by_lag(
+def gradient_by_lag(
     doutputs: np.ndarray, x: np.ndarray, h0: np.ndarray, params: Params
 ) -> np.ndarray:
     """The gradient of W_hh, split by how far each part has travelled: (T, H, H).

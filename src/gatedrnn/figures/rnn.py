@@ -1,6 +1,7 @@
 """Figures of the chapter on the plain recurrent network."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.patches import Circle, Rectangle
 from gatedrnn.figures import style
 
 # A phone shows a figure at about 350 px: narrow and with few labels, it stays legible there.
-_SIZE = (5.2, 3.6)
+_SIZE = (5.2, 3.8)
 
 
 def gradcheck_error(
@@ -26,11 +27,11 @@ def gradcheck_error(
         ax.loglog(eps, np.clip(errors, None, 1), dashes, color=colour, lw=2, label=name)
         ax.axvline(best[name], color=colour, ls=":", lw=1.2)
     ax.set(xlabel="step eps", ylabel="relative error", ylim=(3e-12, 2))
-    ax.legend(loc="lower left", frameon=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.12, 1.0), ncols=2, frameon=False)
     return fig
 
 
-def gradient_by_lag(shares: np.ndarray) -> Figure:
+def share_by_lag(shares: np.ndarray) -> Figure:
     """Norm of the gradient's part from each lag, over that of the whole: (N, T) for N networks."""
     fig, ax = _axes()
     lags = np.arange(shares.shape[1])
@@ -38,9 +39,10 @@ def gradient_by_lag(shares: np.ndarray) -> Figure:
     ax.semilogy(lags, shares.T, color=style.GRADIENT, lw=0.8, alpha=0.6)
     ax.semilogy(lags, mean, color=style.GRADIENT, lw=2.5)
     ax.axhline(1, color=style.STATE, lw=1.5, ls="--")
-    middle = 2 * len(lags) // 5
+    middle = len(lags) // 2
     _label(ax, "the whole gradient", (lags[-1], 1), (0, -5), ha="right", va="top")
-    _label(ax, "the part from this lag", (lags[middle], mean[middle]), (-14, -22), ha="right")
+    below = (lags[middle], shares[:, middle].min())
+    _label(ax, "the part from this lag", below, (-6, -8), ha="right", va="top")
     ax.set(xlabel="lag (steps back from the loss)", ylabel="norm, as a share of the whole")
     return fig
 
@@ -60,8 +62,8 @@ def clipping(
         (by_norm, style.STATE, 2.4),
     ):
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": width, "shrinkA": 0, "shrinkB": 0}
-        ax.annotate("", xy=vector, xytext=(0, 0), arrowprops=arrow)
-    _label(ax, "the gradient", gradient, (0, 7), ha="center")
+        ax.annotate("", xy=(vector[0], vector[1]), xytext=(0, 0), arrowprops=arrow)
+    _label(ax, "the gradient", 0.8 * gradient, (4, -16))
     _label(ax, "by value", by_value, (8, 1))
     _label(ax, "by norm", by_norm, (10, -15))
     ax.set(xlim=(-1.15, 2.6), ylim=(-1.15, 1.15), aspect="equal", xlabel="first entry")
@@ -69,10 +71,8 @@ def clipping(
     return fig
 
 
-def _label(
-    ax: Axes, text: str, at: Sequence[float], offset: tuple[float, float], **where: str
-) -> None:
-    ax.annotate(text, tuple(at), xytext=offset, textcoords="offset points", **where)
+def _label(ax: Axes, text: str, at: Any, offset: tuple[float, float], **where: Any) -> None:
+    ax.annotate(text, (at[0], at[1]), xytext=offset, textcoords="offset points", **where)
 
 
 def _axes(grid: bool = True) -> tuple[Figure, Axes]:
