@@ -5,7 +5,7 @@ from typing import Any, Protocol, cast
 
 from gatedrnn.experiments.options import ExperimentError, Options
 
-# Modules are named, not imported: listing experiments should not wait for PyTorch.
+# Modules are named, not imported: running one should not import the others.
 _MODULES = {
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
