@@ -8,22 +8,26 @@ from matplotlib.figure import Figure
 
 from gatedrnn.figures import style
 
+# On the filled colours, which are the same on a white and on a dark page.
+_LINES = "#333333"
+
 
 def forced_gates(traces: Mapping[tuple[int, int], np.ndarray]) -> Figure:
     """State of one unit over time with both gates forced.
 
     Takes a trace (T+1,) for each pair (r, z) of 0 or 1; one panel for z = 1 and one for z = 0.
     """
-    fig = Figure(figsize=(5.2, 3.8), layout="constrained")
+    fig = Figure(figsize=(4.4, 3.8), layout="constrained")
     panels = fig.subplots(2, 1, sharex=True, sharey=True)
     for ax, z in zip(panels, (1, 0), strict=True):
         for r, dashes, width in ((0, "-", 5.0), (1, "--", 2.0)):
             colour = style.RESET if r == 0 else style.STATE
             ax.plot(traces[r, z], dashes, color=colour, lw=width, label=f"r = {r}")
         ax.set_title(f"z = {z}: {'the state is kept' if z else 'the candidate is written'}")
-        ax.set(ylabel="state of one unit", ylim=(-1.1, 1.1))
+        ax.set(ylabel="state", ylim=(-1.1, 1.1))
     panels[0].legend(loc="lower right", frameon=False, ncols=2)
-    panels[1].set(xlabel="step", xlim=(0, len(traces[0, 0]) - 1))
+    last = len(traces[0, 0]) - 1
+    panels[1].set(xlabel="step", xlim=(0, last), xticks=range(0, last + 1, 5))
     return fig
 
 
@@ -34,7 +38,7 @@ def gate_response(
 
     Takes inputs (X,), old states (S,) and for each bias a surface (S, X) of new states.
     """
-    fig = Figure(figsize=(5.2, 2.9), layout="constrained")
+    fig = Figure(figsize=(4.4, 3.1), layout="constrained")
     panels = fig.subplots(1, len(surfaces), sharex=True, sharey=True)
     colours = LinearSegmentedColormap.from_list(
         "below and above zero", [style.STATE, "#f4f4f4", style.UPDATE]
@@ -42,9 +46,10 @@ def gate_response(
     levels = np.linspace(-1, 1, 11)
     for ax, (bias, surface) in zip(panels, surfaces.items(), strict=True):
         filled = ax.contourf(inputs, states, surface, levels, cmap=colours)
-        lines = ax.contour(inputs, states, surface, levels[1:-1:2], colors=style.INK, linewidths=0.8)
-        ax.clabel(lines, fmt="%.1f", fontsize=8)
-        ax.set_title(f"bias of z: {bias:.0f}".replace("-", "\N{MINUS SIGN}"))
+        steps = levels[1:-1:2]
+        lines = ax.contour(inputs, states, surface, steps, colors=_LINES, linewidths=0.8)
+        ax.clabel(lines, fmt="%.1f", fontsize=9)
+        ax.set_title(f"$b_z$ = {bias:.0f}".replace("-", "\N{MINUS SIGN}"))
         ax.set_xticks([-2, 0, 2])
     panels[len(panels) // 2].set_xlabel("input x")
     panels[0].set_ylabel("old state h")
@@ -66,7 +71,7 @@ def seeds_and_intervals(
     Takes values and intervals (with keys mean, low, high) by the name of the cell, one of
     ``style.CELLS``.
     """
-    fig = Figure(figsize=(5.2, 2.6), layout="constrained")
+    fig = Figure(figsize=(4.4, 2.6), layout="constrained")
     ax = fig.subplots()
     for row, (name, dots) in enumerate(values.items()):
         look = style.CELLS[name]
