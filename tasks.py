@@ -119,7 +119,8 @@ def write_json(path: Path, value: dict) -> None:
 def child_environment() -> dict[str, str]:
     """Return the environment for programs of .venv, as an activated environment would set it."""
     env = dict(os.environ)
-    for name in ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX"):
+    foreign = ("PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX")
+    for name in (*foreign, "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
         env.pop(name, None)
     return env | {
         # nbgrader starts `alembic` by name, so this environment must come first.
@@ -234,7 +235,11 @@ class Runner:
         stamp.unlink(missing_ok=True)
         print(f"-- {name} ...", flush=True)
         start = time.monotonic()
-        action()
+        try:
+            action()
+        except Stop as stop:
+            self.tell(name, "FAILED")
+            raise stop
         seconds = time.monotonic() - start
         write_json(stamp, {"key": key, "outputs": digest(*outputs), "note": note_of(name)})
         self.tell(name, f"{seconds:.1f} s")
@@ -552,7 +557,10 @@ def book_faults(lines: list[str]) -> list[str]:
     """Return what Sphinx warned of and what was raised in cells, without anybody's tracebacks."""
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
     raised = re.compile(r"[\w.]*(Error|Exception|Interrupt|Exit)\b")
-    noise = re.compile(r"\[IPKernelApp\]|RuntimeError: *$|nbclient\.exceptions|myst_nb|Exception occurred|.*Traceback \(most")
+    noise = re.compile(
+        r"\[IPKernelApp\]|RuntimeError: *$|nbclient\.exceptions|myst_nb\.|Exception occurred"
+        r"|.*Traceback \(most"
+    )
     faults = [
         line
         for line in plain
@@ -690,7 +698,7 @@ def task_test(runner: Runner) -> None:
         try:
             step(runner)
         except Stop as stop:
-            print(f"-- {step.__name__}: FAILED: {stop}", flush=True)
+            print(stop, flush=True)
             failures.append(str(stop))
             if step is book:
                 print("   the tests of the book are left out, since there is no book", flush=True)
@@ -701,7 +709,7 @@ def task_test(runner: Runner) -> None:
         failures.append(str(stop))
     summary(runner)
     if failures:
-        raise Stop("Not everything holds. " + " ".join(failures))
+        raise Stop("Not everything holds:\n" + "\n".join(failures))
     print("\nEverything holds.")
 
 

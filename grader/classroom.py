@@ -28,7 +28,7 @@ from grader.worker.launch import Limits, PlainFactory, WorkerFactory
 CONFIG = "nbgrader_config.py"
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback", "records")
 
-_CONFIG_TEXT = '''\
+_CONFIG_TEXT = """\
 # The configuration of this class, for nbgrader and for the command `grader`.
 from grader.nbgrader_config import configure
 
@@ -41,7 +41,7 @@ configure(c)
 # c.Grader.limits = {"call": 10, "notebook": 180}
 # Another database than gradebook.db:
 # c.CourseDirectory.db_url = "postgresql://..."
-'''
+"""
 
 _README = """\
 This folder is one class of the course. It can be moved and copied whole.
@@ -95,10 +95,12 @@ class Classroom:
     def open(cls, root: Path) -> Classroom:
         """The class in `root`; raises `ClassFault` when there is none."""
         if not root.exists():
-            raise ClassFault(f"There is no folder {root}; `grader init {root}` makes a class there.")
+            raise ClassFault(
+                f"There is no folder {root}; `grader init {root}` makes a class there."
+            )
         if not (root / CONFIG).is_file():
             raise ClassFault(
-                f"{root} is not a class: it has no {CONFIG}; `grader init` makes one in a new folder."
+                f"{root} is not a class: it has no {CONFIG}; `grader init` makes a new class."
             )
         return cls(root, cls(root)._own_limits())
 
@@ -170,9 +172,7 @@ class Classroom:
         from nbgrader.converters import NbGraderException
 
         log, words = _log_to_memory()
-        made = converter(
-            coursedir=self.coursedir(slug, student), config=self.config(), log=log
-        )
+        made = converter(coursedir=self.coursedir(slug, student), config=self.config(), log=log)
         made.force = True
         try:
             made.start()
@@ -275,10 +275,10 @@ class Classroom:
         return record.key(digest, course.version(hand_in.slug), self.limits)
 
     def _safe_path(self, hand_in: HandIn) -> Path:
-        """The hand-in's path; raises nothing, but a linked folder leads to a file that is not there."""
+        """The hand-in's path; a folder on the way that is a link, when there is one."""
         for folder in (hand_in.path.parent, hand_in.path.parent.parent):
             if folder.is_symlink():
-                return folder  # a link: `submission` says so
+                return folder  # links are not followed, and `submission` says so
         return hand_in.path
 
     def judge(self, hand_in: HandIn, seed: int | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A class of invented students, made, marked and given back: what marking looks like from start to end.
+"""A class of invented students, made, marked and given back.
 
 Every hand-in is the released notebook with its answer cells filled in, as a student would: with the
 worked solution, with a misconception's own source, or with trouble of some kind.
@@ -6,9 +6,10 @@ worked solution, with a misconception's own source, or with trouble of some kind
 
 from __future__ import annotations
 
-import contextlib
 import ast
+import copy
 import datetime
+import functools
 import inspect
 import json
 import os
@@ -36,7 +37,7 @@ from grader.summary import class_table, exercise_table, misconception_table
 SIGN = "this-is-the-demo-class.txt"
 
 _DUE = datetime.datetime(2026, 3, 2, 12, 0)
-_LIMITS = '\n# One hand-in loops for ever; a demonstration should not wait long for it.\n'
+_LIMITS = "\n# One hand-in loops for ever; a demonstration should not wait long for it.\n"
 _LIMITS += 'c.Grader.limits = {"cell": 20, "call": 3, "notebook": 90, "deaths": 1}\n'
 
 
@@ -117,17 +118,26 @@ def _hand_in(
 # ---------------------------------------------------------------- what a student writes
 
 
+_student_notebook = functools.cache(notebooks.student_notebook)
+
+
+@functools.cache
+def _solved(slug: str) -> dict[str, str]:
+    """The cells of the worked solution by their ids, without the lines that mark the solution."""
+    return {
+        cell.id: re.sub(r"^\s*### (BEGIN|END) SOLUTION.*\n?", "", cell.source, flags=re.M)
+        for cell in notebooks.source_notebook(slug).cells
+    }
+
+
 class Blank:
     """A released notebook that is being filled in."""
 
     def __init__(self, slug: str) -> None:
         self.slug = slug
-        self.notebook: NotebookNode = notebooks.student_notebook(slug)
+        self.notebook: NotebookNode = copy.deepcopy(_student_notebook(slug))
         self.exercises = [e.name for e in units.exercises(slug)]
-        self._solved = {
-            cell.id: re.sub(r"^\s*### (BEGIN|END) SOLUTION.*\n?", "", cell.source, flags=re.M)
-            for cell in notebooks.source_notebook(slug).cells
-        }
+        self._solved = _solved(slug)
 
     def solve(self, *names: str) -> Blank:
         """Write the worked solution of these exercises, or of all."""
@@ -292,7 +302,12 @@ def _forging(blank: Blank, number: int) -> bytes:
             cell["source"] = "1000"
             data = {"text/plain": "1000"}
             cell["outputs"] = [
-                {"output_type": "execute_result", "execution_count": 1, "data": data, "metadata": {}}
+                {
+                    "output_type": "execute_result",
+                    "execution_count": 1,
+                    "data": data,
+                    "metadata": {},
+                }
             ]
     return json.dumps(document).encode()
 

@@ -164,7 +164,8 @@ class _Run(_Base):
             self.results.append(self._result(_info(item), call.excinfo))
         # pytest's own report would format a traceback, slowly, that nobody reads.
         outcome: Any = "failed" if call.excinfo else "passed"
-        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, call.when)
+        when: Any = call.when
+        return pytest.TestReport(item.nodeid, item.location, {}, outcome, None, when)
 
     def _result(self, info: CheckInfo, excinfo: Any) -> CheckResult:
         error = None if excinfo is None else excinfo.value

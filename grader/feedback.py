@@ -10,15 +10,21 @@ from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
-from traitlets import default
+from traitlets import Bool, default
 
 from grader.report import number
 
 _TAGS = frozenset(
-    "a abbr blockquote br code dd del div dl dt em h1 h2 h3 h4 h5 h6 hr i kbd li ol p pre s span "
-    "strong sub sup table tbody td th thead tr tt ul b u".split()
+    ["a", "abbr", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "h1", "h2"]
+    + ["h3", "h4", "h5", "h6", "hr", "i", "kbd", "li", "ol", "p", "pre", "s", "span", "strong"]
+    + ["sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "tt", "ul", "b", "u"]
 )
-_ATTRIBUTES = {"a": ["href", "title"], "*": ["class", "style"], "th": ["scope"], "ol": ["start"]}
+_ATTRIBUTES = {
+    "a": ["href", "title"],
+    "*": ["class", "style"],
+    "th": ["scope"],
+    "ol": ["start"],
+}
 _CSS = CSSSanitizer(allowed_css_properties=["text-align"])
 
 
@@ -45,6 +51,11 @@ class FeedbackExporter(HTMLExporter):
     def _template_name_default(self) -> str:
         return "grader_feedback"
 
+    # Prompts number the cells of a run that the reader did not see.
+    exclude_input_prompt = Bool(True).tag(config=True)
+    exclude_output_prompt = Bool(True).tag(config=True)
+    exclude_anchor_links = Bool(True).tag(config=True)
+
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
         return clean(super().markdown2html(context, source))
@@ -55,8 +66,7 @@ class FeedbackExporter(HTMLExporter):
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kwargs: Any
-    ) -> tuple[str, dict[str, Any]]:
+    ) -> Any:
         resources = self._init_resources(resources)
         resources["highlighting"] = HtmlFormatter(style="default").get_style_defs(".highlight")
-        output: tuple[str, dict[str, Any]] = super().from_notebook_node(nb, resources, **kwargs)
-        return output
+        return super().from_notebook_node(nb, resources, **kwargs)

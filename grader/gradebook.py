@@ -89,9 +89,7 @@ def penalise(gradebook: Gradebook, notebook: SubmittedNotebook, config: Any) -> 
         return
     rule = AssignLatePenalties(config=config)
     rule.init_plugin()
-    penalty = rule.plugin_inst.late_submission_penalty(
-        notebook.student.id, notebook.score, late
-    )
+    penalty = rule.plugin_inst.late_submission_penalty(notebook.student.id, notebook.score, late)
     if penalty is not None:
         notebook.late_submission_penalty = rule._check_late_penalty(notebook, penalty)
         gradebook.db.commit()
@@ -118,9 +116,7 @@ def assemble(record: dict[str, Any], plan: Plan, links: dict[str, str]) -> Noteb
     reports = records.reports(record, links)
     cells = [
         _cell(index, cell, run, reports)
-        for index, (cell, run) in enumerate(
-            zip(plan.cells, records.runs(record), strict=True)
-        )
+        for index, (cell, run) in enumerate(zip(plan.cells, records.runs(record), strict=True))
     ]
     if record["status"] != "marked":
         words = f"**This hand-in was not marked.** {record['reason']}"
@@ -187,9 +183,7 @@ def safe_markdown(text: str) -> str:
     """A student's prose with no HTML in it, and with no address that is fetched or that runs."""
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     text = text.replace("![", "[")
-    return re.sub(
-        r"(\]\s*[\(:]\s*<?\s*)(?!https?://|mailto:|#|[\w./-]+\s*\))", r"\1unsafe:", text
-    )
+    return re.sub(r"(\]\s*[\(:]\s*<?\s*)(?!https?://|mailto:|#|[\w./-]+\s*\))", r"\1unsafe:", text)
 
 
 # ---------------------------------------------------------------- nbgrader's own command

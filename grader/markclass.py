@@ -72,7 +72,7 @@ def mark_class(
 
 
 def _enter_kept(room: Classroom, gradebook: Any, hand_ins: list[HandIn], outcome: Outcome) -> None:
-    """Bring the gradebook in step with records that were there before, after a stop between both."""
+    """Bring the gradebook in step with records that were there before."""
     from grader.gradebook import entered
 
     known: dict[str, Any] = {}

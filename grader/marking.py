@@ -1,8 +1,8 @@
 """Mark one submission: a pure function of its bytes, the course and the seed.
 
-The notebook's cells run in a process of their own; the checks run here, and ask that process to call
-the student's functions. A cell or a call that hangs or ends the process costs what depends on it:
-the process is started afresh without it.
+The notebook's cells run in a process of their own; the checks run here, and ask that process to
+call the student's functions. A cell or a call that hangs or ends the process costs what depends on
+it: the process is started afresh without it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ class Session:
                 return self._factory.start(self._limits)
             except (WorkerLost, OSError) as error:
                 if attempt == 2:
-                    raise MarkingFault(f"No process could be started to run it ({error}).") from None
+                    raise MarkingFault(
+                        f"No process could be started to run it ({error})."
+                    ) from None
         raise AssertionError
 
     def _run_cell(self, index: int, cell: Planned) -> None:
@@ -142,7 +144,9 @@ class Session:
 
     def _lost(self, name: str, kind: str) -> Outcome:
         if kind == "timeout":
-            self._hit(f"the function {name} ran longer than {self._limits.call:g} s and was stopped")
+            self._hit(
+                f"the function {name} ran longer than {self._limits.call:g} s and was stopped"
+            )
             words = f"`{name}` did not return within {self._limits.call:g} seconds."
         else:
             self._hit(f"the function {name} ended the process that ran it")
@@ -227,7 +231,7 @@ def mark(
     limits: Limits | None = None,
     seed: int | None = None,
 ) -> Marked:
-    """Mark the notebook at `path` as an answer to `unit`. Whatever is wrong with it, a mark comes."""
+    """Mark the notebook at `path` as an answer to `unit`, whatever is wrong with it."""
     factory, limits = factory or PlainFactory(), limits or Limits()
     seed = secrets.randbelow(2**63) if seed is None else seed
     started = time.monotonic()

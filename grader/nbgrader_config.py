@@ -1,4 +1,4 @@
-"""What a class's `nbgrader_config.py` sets, so that nbgrader's own commands mark as `grader` does."""
+"""What a class's `nbgrader_config.py` sets: nbgrader's own commands then mark alike."""
 
 from __future__ import annotations
 

@@ -40,12 +40,15 @@ class Plan:
 
 
 def lay_out(unit: UnitSource, submission: Submission | None) -> Plan:
-    """The plan for a submission; for None, that of a notebook in which nothing can be read."""
+    """The plan for a submission; for None, when nothing can be read, the check cells alone."""
     roles = {name: role for role in ("check", "answer", "setup") for name in unit.named(role)}
     known = {name: cell for role in ("check", "answer", "setup") for name, cell in
              unit.named(role).items()}  # fmt: skip
+    if submission is None:
+        checks = unit.named("check").items()
+        return Plan(tuple(_from_course(name, "check", cell) for name, cell in checks))
+    handed_in = submission.cells
     prose = {cell.source.strip(): cell for cell in unit.cells if cell.cell_type == "markdown"}
-    handed_in = submission.cells if submission is not None else ()
     last = {c.grade_id: i for i, c in enumerate(handed_in) if c.grade_id in known}
     cells: list[Planned] = []
     oddities: list[str] = []
@@ -61,7 +64,7 @@ def lay_out(unit: UnitSource, submission: Submission | None) -> Plan:
             cells += _known(name, roles[name], known[name], cell, oddities)
     present = {cell.name for cell in cells}
     missing = [name for name in known if name not in present]
-    if submission is not None and missing:
+    if missing:
         oddities.append(f"Missing cells: {', '.join(missing)}.")
     for name in reversed([n for n in missing if roles[n] == "setup"]):
         cells.insert(0, _from_course(name, "setup", known[name]))

@@ -13,6 +13,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
 
@@ -31,7 +32,21 @@ def _keep_label(
     return None
 
 
+def _find_public_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.Element
+) -> nodes.Node | None:
+    """Lead a name by its defining module, a.b.c.f, to where the package offers it, a.b.f."""
+    module, _, name = node["reftarget"].rpartition(".")
+    public = f"{module.rpartition('.')[0]}.{name}"
+    documented = env.get_domain("py").objects
+    if node.get("refdomain") != "py" or public not in documented:
+        return None
+    entry = documented[public]
+    return make_refnode(app.builder, node["refdoc"], entry.docname, entry.node_id, contnode, public)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", _link_equations)
     app.connect("missing-reference", _keep_label)
+    app.connect("missing-reference", _find_public_name)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

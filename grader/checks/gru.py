@@ -399,16 +399,16 @@ def test_param_count_biases(student: Student, rng: Rng) -> None:
 
 @points("param_count", 1)
 def test_param_count_layers(student: Student, rng: Rng) -> None:
-    """Layers on top of each other are counted with the input that each of them reads."""
+    """Each layer on top of another is counted with the input that it reads (one bias a block)."""
     for cell in ("gru", "lstm"):
-        _assert_counts(student, cell, *_sizes(rng), int(rng.integers(2, 5)), False, 2)
+        _assert_counts(student, cell, *_sizes(rng), int(rng.integers(2, 5)), False, 1)
 
 
 @points("param_count", 1)
 def test_param_count_directions(student: Student, rng: Rng) -> None:
-    """One bidirectional layer has the weights of two directions."""
+    """A bidirectional layer has the weights of two directions (one bias a block)."""
     for cell in ("gru", "rnn"):
-        _assert_counts(student, cell, *_sizes(rng), 1, True, 2)
+        _assert_counts(student, cell, *_sizes(rng), 1, True, 1)
 
 
 @points("param_count", 2)

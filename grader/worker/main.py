@@ -76,19 +76,18 @@ def _load_course(gate: Gate) -> tuple[Any, Any, Any]:
         "grader.worker.channel": HERE / "channel.py",
     }
     for name, path in files.items():
-        if path is None:
+        spec = None if path is None else importlib.util.spec_from_file_location(name, path)
+        if spec is None:
             module = types.ModuleType(name)
             module.__path__ = []
         else:
-            spec = importlib.util.spec_from_file_location(name, path)
-            assert spec is not None and spec.loader is not None
             module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         parent, _, last = name.rpartition(".")
         setattr(sys.modules[parent], last, module)
-        if path is not None:
+        if spec is not None and spec.loader is not None:
             spec.loader.exec_module(module)
-    sys.meta_path.insert(0, gate)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, gate)
     names = ("grader.wire", "grader.student", "grader.worker.channel")
     return sys.modules[names[0]], sys.modules[names[1]], sys.modules[names[2]]
 

@@ -50,7 +50,7 @@ def test_page_loads_offline(desk, site, name) -> None:
         drawn = page.locator("mjx-container").count()
         assert drawn >= formulas, f"{formulas} formulas, {drawn} drawn"
         assert page.locator("mjx-merror, [data-mml-node='merror']").count() == 0
-        assert page.locator("h1").first.is_visible()
+        assert page.locator("h1:visible").count() >= 1
         offline_check.take_shot(page, SHOTS, f"{name}-{DESK}-light")
     assert_clean(notes)
 
@@ -76,7 +76,7 @@ def test_page_in_the_dark_on_a_phone(phone, site, name) -> None:
     assert_clean(notes)
 
 
-@pytest.mark.parametrize("name", ["book/intro", "book/notation"])
+@pytest.mark.parametrize("name", ["book/claims", "book/notation"])
 def test_page_from_a_file(desk, html: Path, name: str) -> None:
     with offline_check.visit(desk, html.resolve().as_uri(), f"{name}.html") as (page, notes):
         assert page.locator("mjx-container").count() > 0

@@ -14,6 +14,7 @@ import pytest
 
 from gatedrnn import equations
 from gatedrnn.cells import GRU
+from gatedrnn.figures import style
 
 from .conftest import ROOT
 
@@ -123,6 +124,13 @@ def test_drawings_follow_the_visual_language(path: Path) -> None:
             assert colour in {"none", "currentColor"} or colour.startswith(("url(", "var(--")), (
                 f"{key}={colour!r} does not follow dark mode"
             )
+
+
+def test_page_and_figures_speak_one_language() -> None:
+    css = (ROOT / "book" / "_static" / "custom.css").read_text("utf-8")
+    light = css[: css.index('data-theme="dark"')]
+    for name in ("STATE", "UPDATE", "RESET", "CANDIDATE", "INPUT", "GRADIENT"):
+        assert f"--c-{name.lower()}: {getattr(style, name).lower()};" in light
 
 
 # ---------------------------------------------------------------- exercise links

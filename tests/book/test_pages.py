@@ -121,8 +121,7 @@ def test_every_page_says_its_language_and_title(html: Path, name: str) -> None:
     assert page.title.get_text().strip()
 
 
-def test_no_id_is_used_twice_on_a_page(html: Path) -> None:
-    for name in toc_pages():
-        ids = [tag["id"] for tag in read(html / f"{name}.html").find("article").find_all(id=True)]
-        twice = sorted({one for one in ids if ids.count(one) > 1})
-        assert not twice, f"{name}: {twice}"
+@pytest.mark.parametrize("name", toc_pages())
+def test_no_id_is_used_twice(html: Path, name: str) -> None:
+    ids = [tag["id"] for tag in read(html / f"{name}.html").find("article").find_all(id=True)]
+    assert sorted({one for one in ids if ids.count(one) > 1}) == []

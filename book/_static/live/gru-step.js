@@ -112,7 +112,8 @@
       const id = `live-gru-${key}`;
       const row = make("div", { class: `live-slider ${of}` });
       const input = make("input", { type: "range", id, min, max, step: 0.05 });
-      const value = make("output", { for: id });
+      // The slider itself tells its value to a screen reader; this copy is for the eyes.
+      const value = make("span", { class: "live-value", "aria-hidden": "true" });
       input.addEventListener("input", () => this.set({ [key]: Number(input.value) }));
       this.inputs[key] = { input, value };
       row.append(make("label", { for: id }, name), input, value);

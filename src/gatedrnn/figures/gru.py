@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from gatedrnn.figures import style
+
+# On the filled colours, which are the same on a white and on a dark page.
+_LINES = "#333333"
 
 
 def forced_gates(traces: Mapping[tuple[int, int], np.ndarray]) -> Figure:
@@ -15,17 +17,17 @@ def forced_gates(traces: Mapping[tuple[int, int], np.ndarray]) -> Figure:
 
     Takes a trace (T+1,) for each pair (r, z) of 0 or 1; one panel for z = 1 and one for z = 0.
     """
-    fig = Figure(figsize=(5.2, 3.8), layout="constrained")
+    fig = Figure(figsize=(4.4, 3.8), layout="constrained")
     panels = fig.subplots(2, 1, sharex=True, sharey=True)
     for ax, z in zip(panels, (1, 0), strict=True):
-        for r, dashes, width in ((0, "-", 4.5), (1, "--", 1.8)):
-            colour = style.RESET if r == 0 else style.INK
+        for r, dashes, width in ((0, "-", 5.0), (1, "--", 2.0)):
+            colour = style.RESET if r == 0 else style.STATE
             ax.plot(traces[r, z], dashes, color=colour, lw=width, label=f"r = {r}")
-        ax.set_title(f"z = {z}: {'the state is kept' if z else 'the candidate is written'}", loc="left")
-        ax.set(ylabel="state of one unit", ylim=(-1.1, 1.1))
-        _open(ax)
+        ax.set_title(f"z = {z}: {'the state is kept' if z else 'the candidate is written'}")
+        ax.set(ylabel="state", ylim=(-1.1, 1.1))
     panels[0].legend(loc="lower right", frameon=False, ncols=2)
-    panels[1].set(xlabel="step", xlim=(0, len(traces[0, 0]) - 1))
+    last = len(traces[0, 0]) - 1
+    panels[1].set(xlabel="step", xlim=(0, last), xticks=range(0, last + 1, 5))
     return fig
 
 
@@ -36,7 +38,7 @@ def gate_response(
 
     Takes inputs (X,), old states (S,) and for each bias a surface (S, X) of new states.
     """
-    fig = Figure(figsize=(5.2, 2.9), layout="constrained")
+    fig = Figure(figsize=(4.4, 3.1), layout="constrained")
     panels = fig.subplots(1, len(surfaces), sharex=True, sharey=True)
     colours = LinearSegmentedColormap.from_list(
         "below and above zero", [style.STATE, "#f4f4f4", style.UPDATE]
@@ -44,9 +46,10 @@ def gate_response(
     levels = np.linspace(-1, 1, 11)
     for ax, (bias, surface) in zip(panels, surfaces.items(), strict=True):
         filled = ax.contourf(inputs, states, surface, levels, cmap=colours)
-        lines = ax.contour(inputs, states, surface, levels[1:-1:2], colors=style.INK, linewidths=0.8)
-        ax.clabel(lines, fmt="%.1f", fontsize=8)
-        ax.set_title(f"bias of z: {bias:+.0f}".replace("-", "\N{MINUS SIGN}"))
+        steps = levels[1:-1:2]
+        lines = ax.contour(inputs, states, surface, steps, colors=_LINES, linewidths=0.8)
+        ax.clabel(lines, fmt="%.1f", fontsize=9)
+        ax.set_title(f"$b_z$ = {bias:.0f}".replace("-", "\N{MINUS SIGN}"))
         ax.set_xticks([-2, 0, 2])
     panels[len(panels) // 2].set_xlabel("input x")
     panels[0].set_ylabel("old state h")
@@ -65,15 +68,16 @@ def seeds_and_intervals(
 ) -> Figure:
     """Test bits per character: a dot for each seed, the mean with its interval, and a baseline.
 
-    Takes values and intervals (with keys mean, low, high) by the name of the cell.
+    Takes values and intervals (with keys mean, low, high) by the name of the cell, one of
+    ``style.CELLS``.
     """
-    fig = Figure(figsize=(5.2, 2.6), layout="constrained")
+    fig = Figure(figsize=(4.4, 2.6), layout="constrained")
     ax = fig.subplots()
     for row, (name, dots) in enumerate(values.items()):
-        colour = style.STATE if name == "GRU" else style.MUTED
+        look = style.CELLS[name]
         interval = intervals[name]
-        ax.plot([interval["low"], interval["high"]], [row, row], color=colour, lw=3)
-        ax.plot(interval["mean"], row, "D", color=colour, ms=8)
+        ax.plot([interval["low"], interval["high"]], [row, row], color=look["color"], lw=3)
+        ax.plot(interval["mean"], row, look["marker"], color=look["color"], ms=9)
         ax.plot(dots, np.full(len(dots), row + 0.24), "o", mfc="none", color=style.INK, ms=5)
     ax.axvline(baseline, color=style.INK, ls="--", lw=1.2)
     ax.annotate(
@@ -82,9 +86,4 @@ def seeds_and_intervals(
     )  # fmt: skip
     ax.set_yticks(range(len(values)), values.keys())
     ax.set(xlabel="test bits per character (lower is better)", ylim=(len(values) - 0.4, -0.85))
-    _open(ax)
     return fig
-
-
-def _open(ax: Axes) -> None:
-    ax.spines[["top", "right"]].set_visible(False)
