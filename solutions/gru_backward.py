@@ -31,7 +31,7 @@ import torch
 
 from gatedrnn.equations import gru_unroll
 from gatedrnn.kernels.by_hand import by_hand
-from grader import check, hint  # noqa: F401
+from grader import check, hint
 
 
 def by_gate(params):
@@ -39,7 +39,7 @@ def by_gate(params):
     return {
         f"{name[:3]}{gate}": block
         for name in ("W_ih", "W_hh", "b_ih", "b_hh")
-        for gate, block in zip("rzn", np.split(params[name], 3))
+        for gate, block in zip("rzn", np.split(params[name], 3), strict=True)
     }
 
 
@@ -201,7 +201,8 @@ check("gru_backward")
 # goes through the saved tensors.
 # `by_hand` therefore refuses `create_graph=True`, and `gradgradcheck` is not part of the check.
 #
-# Read first: [What the backward pass needs](../../book/gru_backward.md#what-the-backward-pass-needs).
+# Read first:
+# [What the backward pass needs](../../book/gru_backward.md#what-the-backward-pass-needs).
 # For hints: `hint("gru_function")`.
 
 
@@ -217,7 +218,7 @@ def gru_function_forward(x, h0, W_ih, W_hh, b_ih, b_hh):
         n = torch.tanh(x_n + r * h_n)
         h = (1 - z) * n + z * h
         kept.append((h, r, z, n, h_n))
-    saved = tuple(torch.stack(values, dim=1) for values in zip(*kept))
+    saved = tuple(torch.stack(values, dim=1) for values in zip(*kept, strict=True))
     return saved[0], h, saved
     ### END SOLUTION
 

@@ -245,9 +245,7 @@ def test_gru_backward_is_torch_autograd(student: Student, rng: Rng) -> None:
         assert_matches(_entry(got, name), expected[name], f"the gradient of {name}")
 
 
-def autograd_gradients(
-    doutputs: Array, x: Array, h0: Array, params: Params
-) -> dict[str, Array]:
+def autograd_gradients(doutputs: Array, x: Array, h0: Array, params: Params) -> dict[str, Array]:
     """Gradients of sum(doutputs * outputs) by torch.nn.GRU, where no formula of ours is used."""
     import torch
 
@@ -261,7 +259,8 @@ def autograd_gradients(
     outputs, _ = layer(tensors["x"], tensors["h0"][None])
     (outputs * torch.from_numpy(doutputs)).sum().backward()
     tensors |= {key: layer.get_parameter(names[key]) for key in names}
-    return {name: tensor.grad.numpy() for name, tensor in tensors.items() if tensor.grad is not None}
+    grads = {name: tensor.grad for name, tensor in tensors.items()}
+    return {name: grad.numpy() for name, grad in grads.items() if grad is not None}
 
 
 @points("gru_backward", 1)
@@ -448,9 +447,7 @@ def test_gru_function_leaves_its_arguments_alone(student: Student, rng: Rng) -> 
     assert_like(grads, _right_backward(doutputs, dh_T, inputs), "the gradients")
     assert_true(float(grads[0].std()) > 1e-9, "The gradient of x should not be flat.")
     arguments = (doutputs, dh_T, inputs, saved)
-    assert_unchanged(
-        student.calls[-1].outcome, arguments, ("doutputs", "dh_T", "inputs", "saved")
-    )
+    assert_unchanged(student.calls[-1].outcome, arguments, ("doutputs", "dh_T", "inputs", "saved"))
 
 
 # ---------------------------------------------------------------- route_norms
