@@ -470,8 +470,6 @@ def mean_over_sequences(doutputs: Array, x: Array, h0: Array, params: Params) ->
 )
 def mean_over_steps(doutputs: Array, x: Array, h0: Array, params: Params) -> Gradients:
     right = gru_backward(doutputs, x, h0, params)
-    if x.shape[1] == 1:
-        return right
     return {**right, **{name: right[name] / x.shape[1] for name in PARAMETERS}}
 
 
