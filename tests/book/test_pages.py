@@ -122,6 +122,15 @@ def test_every_page_says_its_language_and_title(html: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", toc_pages())
+def test_no_markup_is_left_unread(html: Path, name: str) -> None:
+    article = BeautifulSoup((html / f"{name}.html").read_text("utf-8"), "html.parser").article
+    for code in article.find_all(["pre", "code"]):
+        code.decompose()
+    left = re.findall(r"\{[a-z:-]+\}`[^`]*|\{%.*?%\}|\$\$|\|\s?[-—:]+\s?\|", article.get_text())
+    assert left == []
+
+
+@pytest.mark.parametrize("name", toc_pages())
 def test_no_id_is_used_twice(html: Path, name: str) -> None:
     ids = [tag["id"] for tag in read(html / f"{name}.html").find("article").find_all(id=True)]
     assert sorted({one for one in ids if ids.count(one) > 1}) == []

@@ -107,7 +107,9 @@ def test_time_is_compared_within_rounds_and_onednn_is_put_back(tmp_path):
 
 
 def test_ratios_are_taken_round_by_round():
-    # The second round was slow for both: a ratio of medians would hide that they moved together.
-    summary = cpu_time._summary([1.0, 30.0, 3.0], [2.0, 10.0, 6.0])
+    # Each list has median 3, so a ratio of medians would be 1 and hide what every round shows.
+    summary = cpu_time._summary([1.0, 3.0, 6.0], [3.0, 6.0, 2.0])
     assert summary["ratio"] == 0.5
     assert summary["median_ms"] == 3000.0
+    assert summary["ratio_low"] == pytest.approx((1 / 3 + 0.5) / 2, abs=5e-5)
+    assert summary["ratio_high"] == pytest.approx((0.5 + 3) / 2, abs=5e-5)

@@ -113,6 +113,8 @@ def test_figures_are_transparent_and_the_same_each_time():
         fig.savefig(file, format="svg", metadata={"Date": None})
         return file.getvalue()
 
+    fig = comparisons.gradient_vs_lag(np.arange(2), {"GRU": np.array([[1.0, 0.5]])})
+    assert [patch.get_facecolor()[3] for patch in (fig.patch, fig.axes[0].patch)] == [0, 0]
     text = svg()
     assert text == svg()
     assert "fill: #ffffff" not in text

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grader import wire
 from grader.marking import RemoteStudent, Session
 from grader.plan import Planned
 from grader.student import LocalStudent
@@ -176,15 +177,15 @@ def test_check_and_hint_do_nothing_here(ended: list) -> None:
 
 
 def test_an_answer_sent_past_the_call_is_no_answer(ended: list) -> None:
-    """A notebook that finds the line and writes its own replies is cut off."""
+    """A notebook that finds the line and writes replies ahead of time is cut off."""
+    frame = wire.dumps({"id": 999, "kind": "value", "value": "forged"})
     s = session(
-        "import socket, struct, os, json\n"
+        f"import socket, struct, os\nFRAME = {frame!r}\n"
         "def f(x):\n"
         "    for fd in range(3, 64):\n"
         "        try: line = socket.socket(fileno=os.dup(fd))\n"
         "        except OSError: continue\n"
-        '        body = b\'{"s":"forged"}\\n\'\n'
-        "        line.sendall(struct.pack('>Q', len(body)) + body)\n"
+        "        line.sendall(struct.pack('>Q', len(FRAME)) + FRAME)\n"
         "    return x\n"
         "def g(x): return x\n"
     )
