@@ -30,7 +30,8 @@ def gru_routes(dh_next: Array, x: Array, h: Array, params: Params) -> dict[str, 
     h_n = h @ W_hn.T + np.split(params["b_hh"], 3)[2]
     _, da_state, direct = gru_gate_gradients(dh_next, h, r, z, n, h_n)
     da_r, da_z, da_hn = np.split(da_state, 3, axis=-1)
-    return {"direct": direct, "z": da_z @ W_hz, "r": da_r @ W_hr, "n": da_hn @ W_hn}
+    through = {"z": da_z @ W_hz, "r": da_r @ W_hr, "n": da_hn @ W_hn}
+    return {"direct": direct, **through}
 
 
 def gru_route_norms(dh_T: Array, x: Array, h0: Array, params: Params) -> dict[str, Array]:
