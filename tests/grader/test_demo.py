@@ -41,6 +41,7 @@ def test_the_demo_is_made_anew_and_leaves_nothing_beside_it(
     monkeypatch.setattr(demo.units, "slugs", lambda: (c.SLUG,))
     few = {name: demo.STUDENTS[name] for name in ("ada", "carmen", "lena")}
     monkeypatch.setattr(demo, "STUDENTS", few)
+    monkeypatch.setenv("COLUMNS", "160")  # the table is as wide as the terminal
     into = tmp_path / "demo"
     for _ in range(2):
         demo.demo(into, jobs=1)
