@@ -29,8 +29,6 @@
 import numpy as np
 import torch
 
-from gatedrnn.equations import gru_unroll
-from gatedrnn.kernels.by_hand import by_hand
 from grader import check, hint
 
 
@@ -58,6 +56,16 @@ def gates(x, h, p):
     h_n = h @ p["W_hn"].T + p["b_hn"]
     n = np.tanh(x @ p["W_in"].T + p["b_in"] + r * h_n)
     return r, z, n, h_n
+
+
+def gru_unroll(x, h0, params):
+    """Outputs (B, T, H) and the last state, for x (B, T, D), h0 and the four packed arrays."""
+    p, h, states = by_gate(params), h0, []
+    for x_t in x.swapaxes(0, 1):
+        r, z, n, _ = gates(x_t, h, p)
+        h = (1 - z) * n + z * h
+        states.append(h)
+    return np.stack(states, axis=1), h
 
 
 # %% [markdown]
@@ -176,7 +184,8 @@ check("gru_backward")
 #
 # In PyTorch such an operation is a `torch.autograd.Function`: a forward pass that says what to
 # save, and a backward pass that may read only what was saved.
-# You write both as plain functions of tensors, and `by_hand(forward, backward)` wraps them.
+# You write both as plain functions of tensors, and `by_hand(forward, backward)` of the course's
+# package wraps them.
 #
 # `gru_function_forward(x, h0, W_ih, W_hh, b_ih, b_hh)` takes tensors of the shapes above and
 # returns three things: `outputs` (B, T, H), the last state `h_T` (B, H), and `saved`, a tuple of
@@ -261,6 +270,8 @@ check("gru_function")
 # %% setup
 def train(updates=200, seed=0, B=16, T=12, H=16):
     """Train your GRU to give the mean of all inputs so far; print the loss on the way."""
+    from gatedrnn.kernels.by_hand import by_hand
+
     torch.manual_seed(seed)
     yours = by_hand(gru_function_forward, gru_function_backward)
     layer = torch.nn.GRU(1, H, batch_first=True)  # only its initial weights are used

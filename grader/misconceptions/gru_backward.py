@@ -600,7 +600,8 @@ def _function_backward(
     x, h0, W_ih, W_hh, _, _ = inputs
     outputs, r, z, n, h_n = saved
     h = torch.cat([h0[:, None], outputs[:, :-1]], dim=1)
-    da_x, da_h = [], []
+    da_x: list[Tensor] = []
+    da_h: list[Tensor] = []
     dh = dh_T
     for t in reversed(range(x.shape[1])):
         dh = dh + doutputs[:, t]
