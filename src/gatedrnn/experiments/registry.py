@@ -9,6 +9,7 @@ from gatedrnn.experiments.options import ExperimentError, Options
 _MODULES = {
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
+    "gradient_lag_trained": "gatedrnn.experiments.gradient_lag_trained",
     "tinyshakespeare_cells": "gatedrnn.experiments.tinyshakespeare_cells",
 }
 
