@@ -62,7 +62,8 @@ def _as_it_is(params: Params, hidden_size: int) -> None:
     pass
 
 
-def _bias(value: float, params: Params, hidden_size: int) -> None:
+def gate_bias(value: float, params: Params, hidden_size: int) -> None:
+    """Set the bias of a GRU's update gate, or of an LSTM's forget gate, in place."""
     # The second block is the update gate z of a GRU and the forget gate f of an LSTM.
     block = slice(hidden_size, 2 * hidden_size)
     params["b_ih"][block] = value
@@ -78,11 +79,11 @@ VARIANTS = {
     "RNN": Variant("rnn", _as_it_is),
     "RNN, orthogonal W_hh": Variant("rnn", _orthogonal),
     "GRU": Variant("gru", _as_it_is),
-    "GRU, bias of z +2": Variant("gru", partial(_bias, 2.0)),
-    "GRU, bias of z +4": Variant("gru", partial(_bias, 4.0)),
+    "GRU, bias of z +2": Variant("gru", partial(gate_bias, 2.0)),
+    "GRU, bias of z +4": Variant("gru", partial(gate_bias, 4.0)),
     "LSTM": Variant("lstm", _as_it_is),
-    "LSTM, bias of f +1": Variant("lstm", partial(_bias, 1.0)),
-    "LSTM, bias of f +4": Variant("lstm", partial(_bias, 4.0)),
+    "LSTM, bias of f +1": Variant("lstm", partial(gate_bias, 1.0)),
+    "LSTM, bias of f +4": Variant("lstm", partial(gate_bias, 4.0)),
 }
 
 
