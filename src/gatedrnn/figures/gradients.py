@@ -48,7 +48,8 @@ def norms_by_scale(panels: Mapping[str, Mapping[float, np.ndarray]]) -> Figure:
 
 def circles(matrices: Mapping[str, np.ndarray], steps: Sequence[int]) -> Figure:
     """What W^k makes of a circle of changes, one row a matrix (2, 2) and one column a k."""
-    fig = Figure(figsize=(5.2, 3.0), layout="constrained")
+    fig = Figure(figsize=(5.2, 2.8))
+    fig.subplots_adjust(left=0, right=1, top=0.9, bottom=0.1, wspace=0, hspace=0.4)
     axes = fig.subplots(len(matrices), len(steps), sharex=True, sharey=True, squeeze=False)
     angle = np.linspace(0, 2 * np.pi, 200)
     circle = np.stack([np.cos(angle), np.sin(angle)])
@@ -58,11 +59,10 @@ def circles(matrices: Mapping[str, np.ndarray], steps: Sequence[int]) -> Figure:
             ax.plot(*circle, ":", color=style.MUTED, lw=1)
             ax.fill(*image, color=style.GRADIENT, alpha=0.3, lw=0)
             ax.plot(*image, color=style.GRADIENT, lw=2)
-            ax.set(aspect="equal", xticks=[], yticks=[], ylim=(-1.6, 1.6))
+            ax.set(aspect="equal", xticks=[], yticks=[], ylim=(-1.3, 1.3))
             for spine in ax.spines.values():
                 spine.set_visible(False)
-        # Wider than its panel, the title would push the others aside.
-        row[0].set_title(name).set_in_layout(False)
+        row[0].set_title(name)
     for ax, k in zip(axes[-1], steps, strict=True):
         ax.set_xlabel(f"k = {k}")
     return fig
@@ -76,7 +76,7 @@ def powers(curves: Mapping[str, np.ndarray]) -> Figure:
         ax.semilogy(np.arange(len(norms)), norms, dashes, color=colour, label=name)
     ax.axhline(1, color=style.MUTED, lw=1, ls=":")
     ax.set(xlabel="k", ylabel=r"norm of $W^k$", ylim=(1e-9, 1e3))
-    ax.legend(loc="lower left", fontsize=11, frameon=False)
+    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=10, frameon=False)
     return fig
 
 
