@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -206,16 +208,36 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch) -> None:
     assert os.path.exists(f"/proc/{pid}")
     s.end()
     assert not list(tmp_path.iterdir())
+    assert _is_gone(pid)
+
+
+def _is_gone(pid: int) -> bool:
     for _ in range(50):  # until whoever inherits it has reaped it
         try:
             state = Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0]
         except FileNotFoundError:
-            break
+            return True
         if state == "Z":
-            break
+            return True
         time.sleep(0.1)
-    else:
-        pytest.fail("a process of the notebook's still runs")
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the death signal of a parent is Linux's own")
+def test_a_loop_ends_when_the_marking_process_is_killed() -> None:
+    code = (
+        "from grader.worker.launch import *\n"
+        "worker = PlainFactory().start(Limits())\n"
+        "print(worker._process.pid, flush=True)\n"
+        "worker.ask({'do': 'run', 'source': 'while True: pass'}, 60)\n"
+    )
+    judge = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert judge.stdout is not None
+    pid = int(judge.stdout.readline())
+    time.sleep(0.5)
+    judge.kill()
+    judge.wait()
+    assert _is_gone(pid)
 
 
 def test_a_factory_that_gives_nothing_is_a_fault_of_the_grader() -> None:

@@ -53,8 +53,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Return the mean with a percentile bootstrap interval.
 
-    It assumes no distribution, but with five values it is too narrow: no resample reaches beyond the
-    smallest and the largest value. Raises ValueError as `t_interval` does.
+    It assumes no distribution, but with five values it is too narrow: no resample reaches beyond
+    the smallest and the largest value. Raises ValueError as `t_interval` does.
     Source: Efron and Tibshirani (1993), chapter 13.
     """
     sample = _checked(values, level)
