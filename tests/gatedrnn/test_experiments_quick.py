@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatedrnn.experiments import cpu_time, gradient_lag, gradient_routes
+from gatedrnn.experiments import cpu_time, gradient_lag, gradient_lag_trained, gradient_routes
 from gatedrnn.experiments.options import ExperimentError, Options
 
 SMALL = gradient_lag.FULL | {"input_size": 3, "hidden_size": 5, "steps": 7, "lags_in_table": [2, 7]}
@@ -89,6 +89,59 @@ def test_the_lag_record_holds_every_variant_and_seed(tmp_path, monkeypatch):
     assert "GRU, bias of z +4 (h)" in gradient_lag.table(outcome["results"])
     with pytest.raises(ExperimentError, match="at least 2 of them, got 1"):
         gradient_lag.run(Options(tmp_path, seeds=1, quick=True))
+
+
+def test_both_questions_read_the_same_inputs():
+    settings = gradient_lag_trained.FULL | {"length": 9}
+    drawn = [
+        gradient_lag_trained.draw(task, 50, settings, torch.Generator().manual_seed(4))
+        for task in gradient_lag_trained.TASKS
+    ]
+    (x, short), (same, long) = drawn
+    assert torch.equal(x, same)
+    np.testing.assert_allclose(short[:, 0], x[:, 7, 0] + x[:, 8, 0], rtol=1e-6)
+    np.testing.assert_allclose(long[:, 0], (x[..., 0] * x[..., 1]).sum(dim=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("cell", gradient_lag_trained.CELLS)
+def test_trained_lag_norms_agree_with_automatic_differentiation(cell):
+    torch.manual_seed(5)
+    model = gradient_lag_trained.LastStateRegressor(cell, 4)
+    x = torch.rand(2, 6, 2)
+    measured = gradient_lag_trained.lag_norms(model, cell, x)
+    layer = model.layer.double()
+    logs = np.zeros(7)
+    for sequence in x.double():
+        for lag in range(7):
+            _, start = layer(sequence[None, : 6 - lag]) if lag < 6 else (None, None)
+            if start is None:
+                zero = torch.zeros(1, 1, 4, dtype=torch.float64)
+                start = (zero, zero) if cell == "LSTM" else zero
+
+            def last(h, start=start, lag=lag, sequence=sequence):
+                if lag == 0:
+                    return h
+                state = (h, start[1]) if cell == "LSTM" else h
+                return layer(sequence[None, 6 - lag :], state)[0][0, -1]
+
+            h = start[0] if cell == "LSTM" else start
+            jacobian = torch.autograd.functional.jacobian(last, h).reshape(4, 4)
+            logs[lag] += float(torch.linalg.svdvals(jacobian)[0].log()) / 2
+    np.testing.assert_allclose(measured["h"], np.exp(logs), rtol=1e-5)
+
+
+def test_the_trained_record_holds_every_cell_and_task(tmp_path):
+    outcome = gradient_lag_trained.run(Options(tmp_path, seeds=2, quick=True, progress=False))
+    tasks = outcome["results"]["tasks"]
+    assert {task: set(cells) for task, cells in tasks.items()} == {
+        task: set(gradient_lag_trained.CELLS) for task in gradient_lag_trained.TASKS
+    }
+    before, after = (tasks["long"]["LSTM"][when]["c"]["norms"] for when in ("before", "after"))
+    assert np.shape(before) == np.shape(after) == (2, 9) and before != after
+    # Untrained networks of one seed are the same, whatever they will be asked.
+    assert before == tasks["short"]["LSTM"]["before"]["c"]["norms"]
+    assert tasks["long"]["GRU"]["solved"] == 0
+    assert "long  LSTM after   (c)" in gradient_lag_trained.table(outcome["results"])
 
 
 def test_time_is_compared_within_rounds_and_onednn_is_put_back(tmp_path):

@@ -10,6 +10,7 @@ _MODULES = {
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
     "gradient_routes": "gatedrnn.experiments.gradient_routes",
+    "gradient_lag_trained": "gatedrnn.experiments.gradient_lag_trained",
     "tinyshakespeare_cells": "gatedrnn.experiments.tinyshakespeare_cells",
 }
 
