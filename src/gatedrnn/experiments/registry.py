@@ -9,6 +9,8 @@ from gatedrnn.experiments.options import ExperimentError, Options
 _MODULES = {
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
+    "naive_forecasts": "gatedrnn.experiments.naive_forecasts",
+    "ngram_orders": "gatedrnn.experiments.ngram_orders",
     "tinyshakespeare_cells": "gatedrnn.experiments.tinyshakespeare_cells",
 }
 
