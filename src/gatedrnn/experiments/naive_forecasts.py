@@ -49,8 +49,6 @@ def run(options: Options) -> dict[str, Any]:
         found[name] = _summary(errors, settings) | {
             "values": len(values),
             "origins": len(origins),
-            # Enough of the series to draw it.
-            "tail": values[-240:].tolist(),
         }
     return {
         "configuration": settings,

@@ -1,8 +1,8 @@
 """Bits per character of counting models against their order, on parts of one text.
 
 There is nothing random in counting. What varies is the text: it is cut into contiguous folds, each
-is predicted by a model that counted the others, and the interval is over the folds. Sequences that
-would reach over the place where a fold was taken out are not counted.
+is predicted by a model that counted the others, and the interval is over the folds. The models share
+most of their counts, so the folds are not independent and the interval is a little too narrow.
 """
 
 from typing import Any
@@ -75,7 +75,7 @@ def fold_bpc(text: str, fold: slice, share: float, orders: list[int]) -> dict[in
     """Return bits per character and size by order, on a fold of a text, from counts outside it.
 
     The vocabulary is that of the counted text. The characters before and after the fold are joined
-    by one unknown character, so that no counted sequence is one that the text does not hold.
+    by one unknown character, so that no sequence is counted as if it stood in the text.
     """
     outside = text[: fold.start] + CharVocabulary.UNKNOWN + text[fold.stop :]
     train = outside[: int(len(outside) * share)]
