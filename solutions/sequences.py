@@ -128,7 +128,7 @@ check("perplexity")
 # - `inverse_transform(x, scaler)` brings scaled rows back to their own units.
 #
 # The computed standard deviation of a constant column need not be exactly 0: try
-# `np.full(11, 0.1).std()`.
+# `np.full(13, 0.1).std()`.
 #
 # | property | points |
 # |---|---|

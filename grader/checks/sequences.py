@@ -138,9 +138,7 @@ def test_make_windows_next_value(student: Student, rng: Rng) -> None:
             isinstance(value, np.ndarray) and value.ndim == 2 and value.shape[1] == length,
             f"`{name}` has one row for each window and a column for each of its {length} places.",
         )
-    assert_true(
-        len(inputs) == len(targets) > 0, "There are as many rows of targets as of inputs."
-    )
+    assert_true(len(inputs) == len(targets) > 0, "There are as many rows of targets as of inputs.")
     following = {float(a): float(b) for a, b in zip(series[:-1], series[1:], strict=True)}
     wanted = np.array([[following.get(float(v), np.nan) for v in row] for row in inputs])
     assert_matches(targets, wanted, "train_targets")
@@ -307,8 +305,9 @@ def test_scaler_does_not_see_the_future(student: Student, rng: Rng) -> None:
     series, split = _table(rng)
     other = series.copy()
     other[split:] = 1000 * rng.normal(size=other[split:].shape)
-    first, second = _scaler(student.fit_scaler(series, split)), _scaler(
-        student.fit_scaler(other, split)
+    first, second = (
+        _scaler(student.fit_scaler(series, split)),
+        _scaler(student.fit_scaler(other, split)),
     )
     for name, before, after in zip(("mean", "scale"), first, second, strict=True):
         assert_like(before, series[0], name)
@@ -327,7 +326,7 @@ def test_scaler_constant_column(student: Student, rng: Rng) -> None:
 
 @points("fit_scaler", 1)
 def test_scaler_constant_behind_rounding(student: Student, rng: Rng) -> None:
-    """A constant column has scale 1 even where rounding makes its computed deviation not quite 0."""
+    """A constant column has scale 1 even where rounding hides that it is constant."""
     drawn = _with_hidden_constant(rng)
     _, scale = _scaler(student.fit_scaler(*drawn))
     assert_matches(scale, fit_scaler(*drawn).scale, "scale")
@@ -430,7 +429,9 @@ def test_ngram_gives_every_symbol_a_chance(student: Student, rng: Rng) -> None:
     got = student.ngram_logprob(ids, [0], SYMBOLS)
     assert_like(got, np.zeros(SYMBOLS), "the result")
     unseen = got[list(UNSEEN)]
-    assert_true(unseen.max() < got[:4].min(), "A symbol never met is less likely than one that was.")
+    assert_true(
+        unseen.max() < got[:4].min(), "A symbol never met is less likely than one that was."
+    )
 
 
 @points("ngram_logprob", 1)

@@ -39,7 +39,10 @@ def _named(train: Any, test: Any) -> dict[str, Array]:
     "steps after its input.",
 )
 def no_shift(series: Array, length: int, horizon: int, split: int) -> dict[str, Array]:
-    train, test = _windows(series[:split], length, horizon), _windows(series[split:], length, horizon)
+    train, test = (
+        _windows(series[:split], length, horizon),
+        _windows(series[split:], length, horizon),
+    )
     return _named((train[0], train[0].copy()), (test[0], test[0].copy()))
 
 
@@ -118,7 +121,10 @@ def one_too_far(series: Array, length: int, horizon: int, split: int) -> dict[st
     "task is learned perfectly by any model with a memory, and forecasts nothing.",
 )
 def backwards(series: Array, length: int, horizon: int, split: int) -> dict[str, Array]:
-    train, test = _windows(series[:split], length, horizon), _windows(series[split:], length, horizon)
+    train, test = (
+        _windows(series[:split], length, horizon),
+        _windows(series[split:], length, horizon),
+    )
     return _named(train[::-1], test[::-1])
 
 
@@ -145,7 +151,10 @@ def reaches_back(series: Array, length: int, horizon: int, split: int) -> dict[s
     "every place of a window.",
 )
 def side_by_side(series: Array, length: int, horizon: int, split: int) -> dict[str, Array]:
-    train, test = _windows(series[:split], length, horizon), _windows(series[split:], length, horizon)
+    train, test = (
+        _windows(series[:split], length, horizon),
+        _windows(series[split:], length, horizon),
+    )
     return _named([a[::length] for a in train], [a[::length] for a in test])
 
 
@@ -197,7 +206,9 @@ def mean_of_means(nll: list[Array], mask: list[Array]) -> float:
 def mean_of_sequences(nll: list[Array], mask: list[Array]) -> float:
     _checked(nll, mask)
     rows = [
-        row[keep].mean() for b, m in zip(nll, mask, strict=True) for row, keep in zip(b, m, strict=True)
+        row[keep].mean()
+        for b, m in zip(nll, mask, strict=True)
+        for row, keep in zip(b, m, strict=True)
     ]
     return float(np.exp(np.mean(rows)))
 

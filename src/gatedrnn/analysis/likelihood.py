@@ -1,5 +1,6 @@
 """What a mean negative log-likelihood is called in other units."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,8 @@ def perplexity(nll: Sequence[NDArray[np.float64]], mask: Sequence[NDArray[np.boo
     a mask (B, T) that is true at real tokens; what stands at the others is never read.
     Raises ValueError when no token is real.
     """
-    real = np.concatenate([batch[keep] for batch, keep in zip(nll, mask, strict=True)] or [[]])
-    if not real.size:
+    total = sum(float(batch[keep].sum()) for batch, keep in zip(nll, mask, strict=True))
+    count = sum(int(keep.sum()) for keep in mask)
+    if count == 0:
         raise ValueError("A perplexity needs at least one real token, and the mask has none.")
-    return float(np.exp(real.mean()))
+    return math.exp(total / count)

@@ -50,9 +50,7 @@ def windows(series: Array, length: int, horizon: int) -> Windows:
     return Windows(series[places], series[places + horizon])
 
 
-def split_windows(
-    series: Array, length: int, horizon: int, split: int
-) -> tuple[Windows, Windows]:
+def split_windows(series: Array, length: int, horizon: int, split: int) -> tuple[Windows, Windows]:
     """Return the windows of series[:split] and those of series[split:]; none crosses the split.
 
     Raises ValueError as `windows` does.

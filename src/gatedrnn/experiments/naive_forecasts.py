@@ -69,7 +69,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def rolling_origins(count: int, steps: int, plan: dict[str, Any]) -> list[int]:
-    """Return the origins of a series: how many values are known at each, all steps still to come."""
+    """Return how many values are known at each origin; all steps are still to come."""
     first = int(count * plan["first_origin"])
     return list(range(first, count - steps + 1, plan["every"]))
 
@@ -77,7 +77,7 @@ def rolling_origins(count: int, steps: int, plan: dict[str, Any]) -> list[int]:
 def absolute_errors(
     values: Array, origins: list[int], steps: int, plan: dict[str, Any]
 ) -> dict[str, Array]:
-    """Return the absolute errors (origins, steps) by method; an origin sees values[:origin] only."""
+    """Return absolute errors (origins, steps) by method; an origin sees values[:origin] only."""
     methods = {
         "persistence": lambda known: persistence(known, steps),
         "seasonal naive": lambda known: seasonal_naive(known, steps, plan["season"]),

@@ -1,8 +1,8 @@
 """Bits per character of counting models against their order, on parts of one text.
 
 There is nothing random in counting. What varies is the text: it is cut into contiguous folds, each
-is predicted by a model that counted the others, and the interval is over the folds. The models share
-most of their counts, so the folds are not independent and the interval is a little too narrow.
+is predicted by a model that counted the others, and the interval is over the folds. The models
+share most of their counts, so they are not independent and the interval may be too narrow.
 """
 
 from typing import Any

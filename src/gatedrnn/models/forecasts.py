@@ -26,9 +26,9 @@ def seasonal_naive(history: Array, steps: int, season: int) -> Array:
 class Autoregression:
     """Linear autoregression: the next value is a weighted sum of the last `order`, and a constant.
 
-    Equation ``eq-autoregression``. The weights are those of least squares on `train` (N,), and later
-    steps are forecast from the forecasts before them. Raises ValueError when `train` has fewer
-    targets than weights.
+    Equation ``eq-autoregression``. The weights are those of least squares on `train` (N,), and
+    later steps are forecast from the forecasts before them. Raises ValueError when `train` has
+    fewer targets than weights.
     """
 
     def __init__(self, train: Array, order: int) -> None:
@@ -40,7 +40,7 @@ class Autoregression:
             )
         lagged = np.lib.stride_tricks.sliding_window_view(train[:-1], order)
         design = np.column_stack([np.ones(rows), lagged])
-        self.weights: Array = np.linalg.lstsq(design, train[order:], rcond=None)[0]
+        self.weights = np.linalg.lstsq(design, train[order:], rcond=None)[0]
         self.order = order
 
     def forecast(self, history: Array, steps: int) -> Array:
