@@ -275,8 +275,8 @@ def _with_hidden_constant(rng: Rng) -> tuple[Array, int]:
     Rounding in the mean makes it so; the draw goes on until it does.
     """
     series, split = _table(rng)
-    series[:split, 1] = 0.1
-    while np.std(series[:split, 1]) == 0:
+    series[:split, 1] = 0.0
+    while series[:split].std(axis=0)[1] == 0:
         series[:split, 1] = rng.uniform(0.1, 0.9)
     return series, split
 

@@ -46,7 +46,9 @@ def bits_of_models(parts: Mapping[str, Mapping[str, tuple[float, float, float]]]
             mean, places, xerr=(mean - low, high - mean), fmt=look["marker"], color=look["color"],
             ms=8, lw=2.5, capsize=4,
         )  # fmt: skip
-        _label(ax, part, (mean[0], places[0]), (0, 11 if shift < 0 else -20), ha="center")
+        # The first part has the lower values, so there is room between the two.
+        side: dict[str, Any] = {"ha": "left" if shift < 0 else "right", "va": "center"}
+        _label(ax, part, (mean[0], places[0]), (10 if shift < 0 else -10, 0), **side)
         ax.axvline(mean[0], color=look["color"], lw=1, ls=":")
     ax.set_yticks(range(len(models)), models)
     ax.set(xlabel="bits per character (less is better)", ylim=(len(models) - 0.5, -0.6))
