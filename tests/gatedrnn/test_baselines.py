@@ -58,7 +58,12 @@ def test_perplexity_is_exp_of_torch_cross_entropy_with_ignored_pads():
 def test_the_scaler_knows_the_rows_before_the_split_only():
     rng = np.random.default_rng(1)
     series = rng.normal(3.0, 2.0, size=(20, 3))
-    series[:13, 1] = 0.7
+    # A constant column whose computed deviation is a rounding error, and not 0.
+    candidates = np.linspace(0.1, 0.9, 50)
+    for series[:13, 1] in candidates:
+        if series[:13].std(axis=0)[1] > 0:
+            break
+    assert 0 < series[:13].std(axis=0)[1] < 1e-12
     mean, scale = fit_scaler(series, 13)
     expected = torch.from_numpy(series[:13]).std(dim=0, correction=0).numpy()
     np.testing.assert_allclose(mean, series[:13].sum(axis=0) / 13)
