@@ -151,6 +151,8 @@ def _match_values(have: np.ndarray, want: np.ndarray, name: str, rtol: float, at
     if want.size == 0:
         return
     have, want = np.atleast_1d(have), np.atleast_1d(want)
+    if want.dtype.kind == "b":  # True and False have no difference, but 1 and 0 do
+        have, want = have.astype(np.int8), want.astype(np.int8)
     if np.isfinite(want).all() and not np.isfinite(have).all():
         where = _first(~np.isfinite(have))
         _fail("finite", name, "finite numbers", f"{have[where]} at index {_index(where)}")

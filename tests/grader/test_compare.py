@@ -102,3 +102,11 @@ def test_an_expected_error_must_come() -> None:
     for outcome in (Outcome("value", 1), Outcome("raised", error="KeyError")):
         with pytest.raises(CheckFailed, match="It cannot be converted. Expected ValueError, got"):
             assert_raises(outcome, ("ValueError",), "It cannot be converted.")
+
+
+def test_arrays_of_true_and_false_are_compared() -> None:
+    want = np.array([True, False, True])
+    assert agrees(want.copy(), want)
+    with pytest.raises(CheckFailed, match="1 of 3 entries differ"):
+        assert_matches(np.array([True, True, True]), want, "the mask")
+    assert not agrees(want.astype(int), want)
