@@ -307,24 +307,34 @@ def slack(u: Pair, c: Pair, m: float) -> float:
     return float(min(np.min(kept), np.min(flipped))) - m
 
 
-def _planted(student: Student, u: Pair, c: Pair, m: float) -> None:
-    want = toggles_exactly(u, c, m)
-    got = student.toggles(u, c, m)
-    assert_like(got, True if got is True else False, "the answer")
-    why = (
-        "every state of each side is kept by a 0 and taken across by a 1"
-        if want
-        else "some state of a side ends outside the side where it should be"
-    )
-    assert_true(
-        got == want,
-        f"toggles(u={u}, c={c}, m={m}) should be {want}: {why}.",
-        expected=str(want),
-        got=str(got),
-    )
+Case = tuple[Pair, Pair, float]
 
 
-def _case(rng: Rng, want: bool | None, symmetric: bool = False) -> tuple[Pair, Pair, float]:
+def _planted(student: Student, cases: list[Case]) -> None:
+    """Ask about all cases before judging one, so that a wrong rule shows on all of them."""
+    answers = [student.toggles(*case) for case in cases]
+    for (u, c, m), got in zip(cases, answers, strict=True):
+        assert_like(got, got is True or got is np.True_, "the answer")
+        want = toggles_exactly(u, c, m)
+        why = (
+            "every state of each side is kept by a 0 and taken across by a 1"
+            if want
+            else "some state of a side ends outside the side where it should be"
+        )
+        numbers = f"u={_pair(u)}, c={_pair(c)}, m={m:.3g}"
+        assert_true(
+            bool(got) == want,
+            f"toggles({numbers}) should be {want}: {why}.",
+            expected=str(want),
+            got=str(got),
+        )
+
+
+def _pair(pair: Pair) -> str:
+    return f"({pair[0]:.4g}, {pair[1]:.4g})"
+
+
+def _case(rng: Rng, want: bool | None, symmetric: bool = False) -> Case:
     """Draw until the answer is as wanted, and not a close call."""
     while True:
         u = (float(rng.uniform(0.9, 5)), float(-rng.uniform(0.9, 5)))
@@ -338,42 +348,40 @@ def _case(rng: Rng, want: bool | None, symmetric: bool = False) -> tuple[Pair, P
 @points("toggle_search", 2)
 def test_toggles_accepts(student: Student, rng: Rng) -> None:
     """toggles says True of units that toggle, and False of the same with one u, or 0 and 1 exchanged."""
+    cases: list[Case] = []
     for symmetric in (True, False) * 4:
         u, c, m = _case(rng, True, symmetric)
-        _planted(student, u, c, m)
-        _planted(student, u[::-1], c[::-1], m)
-        _planted(student, (u[0], u[0]), c, m)
-        _planted(student, (u[1], u[1]), c, m)
+        cases += [(u, c, m), (u[::-1], c[::-1], m), ((u[0], u[0]), c, m), ((u[1], u[1]), c, m)]
+    _planted(student, cases)
 
 
 @points("toggle_search", 2)
 def test_toggles_looks_at_whole_sides(student: Student, rng: Rng) -> None:
     """toggles says False where only some states of a side go wrong, the inner or the outer ones."""
-    _planted(student, *_case(rng, True))
+    m, cases = 0.5, [_case(rng, True)]
     # From 1 and -1 all strings are right; m lies below a fixed point that pushes away.
-    m, u0 = 0.5, float(rng.uniform(3.5, 5))
+    u0 = float(rng.uniform(3.5, 5))
     for sign in (1, -1):
         away = -sign * float(rng.uniform(0.47, 0.55)) * u0
-        _planted(student, (u0, -6.0), (away, 0.0), m)
-        _planted(student, (6.0, -u0), (0.0, away), m)
+        cases += [((u0, -6.0), (away, 0.0), m), ((6.0, -u0), (0.0, away), m)]
     # The signs of u are right, and a bias is too large, for all states or for most.
     for share in (rng.uniform(0.75, 0.9), rng.uniform(1.2, 1.5)):
         u0 = float(rng.uniform(1.2, 2))
-        _planted(student, (u0, -6.0), (float(-share * u0), 0.0), m)
+        cases.append(((u0, -6.0), (float(-share * u0), 0.0), m))
     # One step is right from the ends, the second is not.
     for fast in (0, 1):
         u = [3.0, -3.0]
         u[fast] = (1 - 2 * fast) * float(rng.uniform(1.02, 1.1))
-        _planted(student, (u[0], u[1]), (0.0, 0.0), 0.7)
+        cases.append(((u[0], u[1]), (0.0, 0.0), 0.7))
+    _planted(student, cases)
 
 
 @points("toggle_search", 2)
 def test_toggles_decides_near_the_margin(student: Student, rng: Rng) -> None:
     """toggles is right for units drawn at random, most of them close to toggling."""
-    for want in (True, False) * 3:
-        _planted(student, *_case(rng, want, symmetric=True))
-    for want in (True, False) * 6:
-        _planted(student, *_case(rng, want))
+    cases = [_case(rng, want, symmetric=True) for want in (True, False) * 3]
+    cases += [_case(rng, want) for want in (True, False) * 6]
+    _planted(student, cases)
 
 
 def _grid(rng: Rng) -> list[float]:
@@ -413,7 +421,7 @@ def test_search_finds_all(student: Student, rng: Rng) -> None:
 def test_search_finds_no_plain_unit(student: Student, rng: Rng) -> None:
     """With u0 = u1, the plain unit, search finds none, in a grid where it finds others."""
     values, m = _grid(rng), float(np.round(rng.uniform(0.4, 0.7), 3))
-    _searched(student, values, m, tied=False)
+    _searched(student, values, m, tied=False)  # an answer that never finds any proves nothing
     _searched(student, values, m, tied=True)
 
 

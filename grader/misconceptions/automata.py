@@ -255,13 +255,14 @@ def toggle_hard_threshold(k: float) -> Params:
 @misconception(
     "toggle_weights",
     "made for a start at 0",
-    says="Your candidate is tanh(k - 2k h): made for the two states 0 and 1, as bits are written. "
-    "From h0 = 0 it begins well. From 0.6, an allowed state, its sum is small, so the flip is lame. "
-    "The sides are above 0.5 and below -0.5, and W_hn alone exchanges them.",
+    says="Your candidate is tanh(k - k h): made for the two states 0 and 1, as bits are written. "
+    "From h0 = 0 it goes 1, 0, 1, nearly, and each flip multiplies the error of the last by k. From "
+    "1 the new state is 0, which is on no side. Here the sides are above 0.5 and below -0.5, and "
+    "W_hn alone exchanges them.",
     view=_toggle_view,
 )
 def toggle_from_zero_only(k: float) -> Params:
-    return _toggle_cell(k, n=(0, -2, 0, 1))
+    return _toggle_cell(k, n=(0, -1, 0, 1))
 
 
 @misconception(
