@@ -4,9 +4,9 @@ A network reads a^n b^n and says at each b whether it is the last one. It is tra
 30 and tested on n up to 256; a string is right when the answer is right at every one of its b. What
 comes after the first b is decided by the number of a's alone, so there is nothing to guess.
 
-The learning rate of each cell is chosen by the loss on the training strings, with a seed that is not
-used again; nothing is chosen by what happens beyond them. A seed decides the initial weights and
-the order of the strings. The layers are PyTorch's, all with the same number of units.
+The learning rate of each cell is chosen by the loss on the training strings, with a seed that is
+not used again; nothing is chosen by what happens beyond them. A seed decides the initial weights
+and the order of the strings. The layers are PyTorch's, all with the same number of units.
 """
 
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def run(options: Options) -> dict[str, Any]:
 
 def table(results: dict[str, Any]) -> str:
     """Return a line for each cell."""
-    lines = [f"{'cell':6}{'rate':>7}{'trained':>9}{'to 2N':>8}   furthest n without a mistake below"]
+    lines = [f"{'cell':6}{'rate':>7}{'trained':>9}{'to 2N':>8}   furthest n without a mistake"]
     for cell, row in results["cells"].items():
         furthest = row["furthest_interval"]
         lines.append(
