@@ -5,16 +5,16 @@
 # the machines of the chapter [What gates can compute](../../book/automata.md). In between you
 # prove by search that the plain recurrent unit cannot be a toggle.
 #
-# Four exercises, easy to hard: `latch_weights`, `toggle_weights`, `toggle_search` (two functions),
-# `counter_weights`. Each stands by itself.
+# Four exercises, easy to hard: `latch_weights`, `toggle_weights`, `toggle_search` (two
+# functions), `counter_weights`. Each stands by itself.
 #
 # **How to work.** Write your answer where it says *Your code here*, run the cell, and run the
 # `check(...)` below it. The check runs your weights on strings, many of them new each time, and
-# names the first string that goes wrong. When you are stuck, `hint("latch_weights")` gives a first
-# hint; ask again for a second and a third.
+# names the first string that goes wrong. When you are stuck, `hint("latch_weights")` gives a
+# first hint; ask again for a second and a third.
 #
-# **Weights.** You return a dictionary of NumPy arrays with PyTorch's four names. All cells here have
-# one unit, H = 1, and D inputs.
+# **Weights.** You return a dictionary of NumPy arrays with PyTorch's four names. All cells here
+# have one unit, H = 1, and D inputs.
 #
 # | key | GRU | LSTM |
 # |---|---|---|
@@ -23,14 +23,16 @@
 # | `b_ih` | `(3,)` | `(4,)` |
 # | `b_hh` | `(3,)` | `(4,)` |
 #
-# In the GRU z near 1 *keeps* the old state, and r acts *after* the recurrent product, as in PyTorch.
+# In the GRU z near 1 *keeps* the old state, and r acts *after* the recurrent product, as in
+# PyTorch.
 #
-# **The saturation factor k.** A gate is a logistic function and never quite 0 or 1. With a sum of k it
-# is 1 - exp(-k), nearly. Your functions are given k and should use it as the unit of all their
-# numbers, none of which may be larger than 4k. Checks use a k of about 5 to 12.
+# **The saturation factor k.** A gate is a logistic function and never quite 0 or 1. With a sum of
+# k it is 1 - exp(-k), nearly. Your functions are given k and should use it as the unit of all
+# their numbers, none of which may be larger than 4k. Checks of behaviour use a k between 4 and
+# 14; only the size is looked at for smaller ones too.
 #
-# **Sides.** A state above 0.5 is *on*, and one below -0.5 is *off*. Between the two it is neither, and
-# that counts as wrong.
+# **Sides.** A state above 0.5 is *on*, and one below -0.5 is *off*. Between the two it is
+# neither, and that counts as wrong.
 
 # %% setup
 import itertools
@@ -63,8 +65,8 @@ def blank(blocks, inputs):
 # | reset | `(0, 1)` | off |
 # | hold | `(0, 0)` | as before |
 #
-# `latch_weights(k)` returns the weights of a GRU with D = 2. It must write from any state, and hold
-# from any state beyond 0.6 on either side.
+# `latch_weights(k)` returns the weights of a GRU with D = 2. It must write from any state, and
+# hold from any state beyond 0.6 on either side.
 #
 # | property | points |
 # |---|---|
@@ -97,8 +99,8 @@ def latch_weights(k):
 check("latch_weights")
 
 # %% [markdown]
-# The next cell shows your latch at work, once it is written: change the string and the state that it
-# starts from, and look where it breaks.
+# The next cell shows your latch at work, once it is written: change the string and the state that
+# it starts from, and look where it breaks.
 
 
 # %% setup
@@ -125,9 +127,10 @@ else:
 # %% [markdown]
 # ## A toggle
 #
-# You build the smallest machine that has to combine what it reads with what it holds: a 1 changes the
-# side, a 0 keeps it. If the state was on at the start, it is on whenever the number of ones so far is
-# even, so the toggle computes *parity*. The input has one channel, D = 1, which is 0 or 1.
+# You build the smallest machine that has to combine what it reads with what it holds: a 1 changes
+# the side, a 0 keeps it. If the state was on at the start, it is on whenever the number of ones
+# so far is even, so the toggle computes *parity*. The input has one channel, D = 1, which is 0 or
+# 1.
 #
 # `toggle_weights(k)` must work from every allowed start, 0.6 to 1 on either side, and not only
 # from one that suits it.
@@ -165,21 +168,22 @@ check("toggle_weights")
 # %% [markdown]
 # ## A plain unit cannot toggle
 #
-# You write a checker that *proves* for given weights that a unit toggles, or that it does not, and let
-# it search. A unit without gates has the step $h' = \tanh(u h + c)$. In a plain recurrent unit $u$ is
-# its recurrent weight, whatever the input is, and $c = w x + b$. Here we are more generous and allow
-# each input numbers of its own:
+# You write a checker that *proves* for given weights that a unit toggles, or that it does not,
+# and let it search. A unit without gates has the step $h' = \tanh(u h + c)$. In a plain recurrent
+# unit $u$ is its recurrent weight, whatever the input is, and $c = w x + b$. Here we are more
+# generous and allow each input numbers of its own:
 #
 # $$h' = \tanh(u_x h + c_x), \qquad x = 0 \text{ or } 1$$
 #
-# The sides are $[m, 1]$ and $[-1, -m]$. The unit *toggles* if from **every** state of a side a 0 leads
-# to the same side, and a 1 to the other. Then all strings, however long, are right. The plain unit
-# is the case $u_0 = u_1$, called `tied` below.
+# The sides are $[m, 1]$ and $[-1, -m]$. The unit *toggles* if from **every** state of a side a 0
+# leads to the same side, and a 1 to the other. Then all strings, however long, are right. The
+# plain unit is the case $u_0 = u_1$, called `tied` below.
 #
-# - `toggles(u, c, m)`: `u` and `c` are pairs, the numbers for 0 and for 1. Return `True` or `False`.
-# - `search(values, m, tied)`: all four numbers from the list `values`, in all combinations. Return the
-#   rows $(u_0, u_1, c_0, c_1)$ that toggle as an array of shape `(n, 4)`, in any order, with shape
-#   `(0, 4)` if there are none.
+# - `toggles(u, c, m)`: `u` and `c` are pairs, the numbers for 0 and for 1. Return `True` or
+#   `False`.
+# - `search(values, m, tied)`: all four numbers from the list `values`, in all combinations.
+#   Return the rows $(u_0, u_1, c_0, c_1)$ that toggle as an array of shape `(n, 4)`, in any order,
+#   with shape `(0, 4)` if there are none.
 #
 # | property | points |
 # |---|---|
@@ -228,12 +232,13 @@ check("toggle_search")
 # %% [markdown]
 # ## A counter
 #
-# You build what a GRU cannot be: an unbounded counter. The input has two channels, $a$ is `(1, 0)` and
-# $b$ is `(0, 1)`. The cell state `c` of the LSTM goes up by one on each a and down by one on each b, so
-# that after $a^n b^n$ it is back where it began.
+# You build what a GRU cannot be: an unbounded counter. The input has two channels, $a$ is `(1,
+# 0)` and $b$ is `(0, 1)`. The cell state `c` of the LSTM goes up by one on each a and down by one
+# on each b, so that after $a^n b^n$ it is back where it began.
 #
-# `counter_weights(k)` returns the weights of an LSTM with D = 2 and H = 1. No number may be larger
-# than 4k, but not all need to be the same: ask which of the four blocks must be saturated most.
+# `counter_weights(k)` returns the weights of an LSTM with D = 2 and H = 1. No number may be
+# larger than 4k, but not all need to be the same: ask which of the four blocks must be saturated
+# most.
 #
 # | property | points |
 # |---|---|

@@ -258,7 +258,7 @@ def test_toggle_weights_keep(student: Student, rng: Rng) -> None:
 
 @points("toggle_weights", 3)
 def test_toggle_weights_parity(student: Student, rng: Rng) -> None:
-    """The state is right after every bit of every string of up to twelve, from any allowed state."""
+    """The state is right after every bit of all strings of up to twelve, from any allowed state."""
     got = _toggle(student, _saturation(rng))
     inner = float(rng.uniform(START, 1))
     _toggle_runs(got, all_strings(2, 12), np.array([1.0, -1.0, START, -START, inner, -inner]))
@@ -347,7 +347,7 @@ def _case(rng: Rng, want: bool | None, symmetric: bool = False) -> Case:
 
 @points("toggle_search", 2)
 def test_toggles_accepts(student: Student, rng: Rng) -> None:
-    """toggles says True of units that toggle, and False of the same with one u, or 0 and 1 exchanged."""
+    """toggles is True of units that toggle, False of the same with one u or 0 and 1 exchanged."""
     cases: list[Case] = []
     for symmetric in (True, False) * 4:
         u, c, m = _case(rng, True, symmetric)
@@ -412,7 +412,7 @@ def _searched(student: Student, values: list[float], m: float, tied: bool) -> No
 
 @points("toggle_search", 1)
 def test_search_finds_all(student: Student, rng: Rng) -> None:
-    """search finds every unit of the grid that toggles, when each input may have weights of its own."""
+    """search finds every unit of the grid that toggles, when each input has weights of its own."""
     for _ in range(2):
         _searched(student, _grid(rng), float(np.round(rng.uniform(0.4, 0.7), 3)), tied=False)
 
@@ -490,7 +490,7 @@ def test_counter_weights_anbn(student: Student, rng: Rng) -> None:
 
 @points("counter_weights", 1)
 def test_counter_weights_read_out(student: Student, rng: Rng) -> None:
-    """The state h shows the sign of the count: beyond 0.5 on its side, and near 0 at a count of 0."""
+    """The state h shows the sign of the count: beyond 0.5 on its side, near 0 at a count of 0."""
     got = _counter(student, _saturation(rng, 8, 12))
     strings = all_strings(2, 8)
     h, _ = lstm_states(code(strings, 2), np.zeros(len(strings)), np.zeros(len(strings)), got)
