@@ -131,7 +131,7 @@ def show(step, symbols, state, inputs):
     for symbol in symbols:
         state = step(np.array([inputs[symbol]], dtype=float), state)
         shown = state[1] if isinstance(state, tuple) else state
-        print(f"{symbol:>6}  {shown.item():8.4f}")
+        print(f"{symbol:>6}  {round(shown.item(), 4) + 0.0:8.4f}")  # + 0.0: no minus zero
 
 
 try:

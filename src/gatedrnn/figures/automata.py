@@ -72,19 +72,19 @@ def drift(steps: np.ndarray, held: Mapping[float, np.ndarray], restored: np.ndar
     fig = Figure(figsize=(4.6, 3.2), layout="constrained")
     ax = fig.subplots()
     ax.grid(True)
-    for (k, states), dashes in zip(held.items(), ((0, (1, 1)), "-.", "--", (0, (6, 2)))):
-        ax.semilogx(steps, states, color=style.UPDATE, ls=dashes)
-        half = int(np.argmax(states <= 0.5)) if (states <= 0.5).any() else len(steps) - 1
-        ax.annotate(
-            f"k = {k:g}", (steps[half], states[half]), xytext=(-3, 2), textcoords="offset points",
-            ha="right",
-        )  # fmt: skip
+    dashes = ((0, (1, 1)), "-.", "--", (0, (6, 2)))
+    for (k, states), dash in zip(held.items(), dashes, strict=False):
+        ax.semilogx(steps, states, color=style.UPDATE, ls=dash, label=f"k = {k:g}")
     ax.semilogx(steps, restored, color=style.STATE, lw=2.6)
     ax.annotate(
         "restored, k = 2", (steps[-1], restored[-1]), xytext=(0, 6), textcoords="offset points",
         ha="right",
     )  # fmt: skip
     ax.set(xlabel="steps of holding", ylabel="state", ylim=(-0.05, 1.15))
+    ax.legend(
+        loc="lower left", bbox_to_anchor=(-0.14, 1.0), ncols=4, frameon=False, fontsize=10,
+        columnspacing=1.0, handlelength=1.8,
+    )  # fmt: skip
     return fig
 
 
