@@ -192,7 +192,9 @@ def test_latch_weights_sharpen(student: Student, rng: Rng) -> None:
     """A larger k brings the written state nearer to 1 or -1: within 4 exp(-k)."""
     for k in (_saturation(rng, 4, 6), _saturation(rng, 10, 14)):
         got = _latch(student, k)
-        states = gru_states(code(np.repeat([[0], [1]], 2, axis=0), 2), [-1, 1, -1, 1], got)
+        states = gru_states(
+            code(np.repeat([[0], [1]], 2, axis=0), 2), np.array([-1, 1, -1, 1]), got
+        )
         _sharp(states[:, 0], np.array([1, 1, -1, -1]), k)
 
 
@@ -275,7 +277,7 @@ def test_toggle_weights_last(student: Student, rng: Rng) -> None:
 def test_toggle_weights_sharpen(student: Student, rng: Rng) -> None:
     """A larger k brings the state after a 1 nearer to 1 or -1: within 4 exp(-k)."""
     for k in (_saturation(rng, 4, 6), _saturation(rng, 10, 14)):
-        states = gru_states(np.ones((2, 1, 1)), [-1, 1], _toggle(student, k))
+        states = gru_states(np.ones((2, 1, 1)), np.array([-1, 1]), _toggle(student, k))
         _sharp(states[:, 0], np.array([1, -1]), k)
 
 

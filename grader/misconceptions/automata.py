@@ -504,9 +504,9 @@ def toggles_hard_threshold(u: Pair, c: Pair, m: float) -> bool:
 
 def _rows(values: list[float], m: float, keep: Any) -> Array:
     rows = [
-        row
-        for row in product(values, repeat=4)
-        if keep(*row) and toggles_exactly(row[:2], row[2:], m)
+        (a, b, c, d)
+        for a, b, c, d in product(values, repeat=4)
+        if keep(a, b, c, d) and toggles_exactly((a, b), (c, d), m)
     ]
     return np.array(rows, dtype=float).reshape(-1, 4)
 

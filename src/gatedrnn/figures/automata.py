@@ -36,8 +36,8 @@ def portraits(
     panels = fig.subplots(-(-len(maps) // columns), columns, sharex=True, sharey=True).ravel()
     for ax, (name, curves) in zip(panels, maps.items(), strict=False):
         _square(ax, name)
-        for old, new, symbol in boxes.get(name, ()):
-            _box(ax, (old, start), (new, side), _SYMBOLS[symbol]["color"])
+        for old, new, index in boxes.get(name, ()):
+            _box(ax, (old, start), (new, side), _SYMBOLS[index]["color"])
         for (symbol, new_states), look in zip(curves.items(), _SYMBOLS, strict=False):
             ax.plot(states, new_states, label=symbol, lw=2.2, **look)
         ax.legend(
