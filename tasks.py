@@ -8,11 +8,13 @@
     notebooks  make the student notebooks from solutions/
     book       build the book into build/_build/html
     mark       make and mark the demo class
+    bench      time our cells beside every peer, and record it (about half an hour)
     clean      remove what can be made again (build/); with --all the environment .venv too
     doctor     say what is installed and what is missing
 
 A task does the set-up it needs, and a second run does only what changed; --force does it all again.
-`lab` takes the name of a folder to open instead, and options of JupyterLab after --.
+`lab` takes the name of a folder to open instead, and options of JupyterLab after --;
+`bench` takes the options of `python -m gatedrnn.bench`, such as --quick or --show.
 """
 
 import sys
@@ -762,6 +764,13 @@ def lab(arguments: list[str]) -> int:
     return subprocess.call([*command, *arguments], cwd=folder, env=child_environment())
 
 
+def bench(arguments: list[str]) -> int:
+    """Run the benchmark; it says how far it is, and goes on where it was interrupted."""
+    return subprocess.call(
+        python("-m", "gatedrnn.bench", *arguments), cwd=ROOT, env=child_environment()
+    )
+
+
 def holds_class(folder: Path) -> bool:
     """Return whether a class (its configuration or gradebook) that is no demo lies in folder."""
     marks = {"gradebook.db", "nbgrader_config.py"}
@@ -826,7 +835,9 @@ TASKS: dict[str, Callable[[Runner], None]] = {
     "book": task_book,
     "mark": task_mark,
 }
-OTHERS = ("lab", "clean", "doctor")
+#: Long runs of another program; they hold no lock and take options of their own.
+PROGRAMS: dict[str, Callable[[list[str]], int]] = {"lab": lab, "bench": bench}
+OTHERS = (*PROGRAMS, "clean", "doctor")
 
 
 # ---------------------------------------------------------------- the command line
@@ -859,25 +870,26 @@ def run_task(name: str, arguments: list[str]) -> int:
     """Do one task and return the exit status."""
     allowed = {"clean": {"--all"}, "doctor": set()}.get(name, {"--force"})
     unknown = [a for a in arguments if a not in allowed]
-    if name != "lab" and unknown:
+    if name not in PROGRAMS and unknown:
         raise Stop(f"`{name}` knows no {unknown[0]!r}: it takes {', '.join(allowed) or 'nothing'}.")
     if name == "doctor":
         doctor()
         return 0
-    runner = Runner(force="--force" in arguments and name != "lab")
+    runner = Runner(force="--force" in arguments and name not in PROGRAMS)
     with only_run():
         if name == "clean":
             clean("--all" in arguments)
-        elif name != "lab":
+        elif name not in PROGRAMS:
             TASKS[name](runner)
-        else:
+        elif name == "lab":
             task_notebooks(runner)
+        else:
+            install(runner)
     if name == "clean":
         remove_empty_build()
-    if name != "lab":
+    if name not in PROGRAMS:
         return 0
-    # JupyterLab stays open for hours, so it holds no lock.
-    return lab([a for a in arguments if a != "--"])
+    return PROGRAMS[name]([a for a in arguments if a != "--"])
 
 
 def main(arguments: list[str]) -> int:

@@ -84,9 +84,7 @@ DESIGNS = (
         lambda rng: _zero_biases(_random(rng)),
         1e-6,
     ),
-    Design(
-        "hidden size 1, all random, 6 steps", lambda rng: _random(rng, hidden=1, steps=6), 1e-6
-    ),
+    Design("hidden size 1, all random, 6 steps", lambda rng: _random(rng, hidden=1, steps=6), 1e-6),
     Design(
         "all random, d ≠ h, random h0, 6 steps, atol 1e-6",
         lambda rng: _random(rng, steps=6),

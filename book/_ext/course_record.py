@@ -66,7 +66,9 @@ def read_value(text: str, results: Path = RESULTS) -> tuple[Path, str, str]:
 
 
 def power_of_ten(value: float) -> str:
-    """Return the value with two digits, in TeX, as a reader writes a very small number."""
+    """Return the value with two digits, in TeX: a power of ten only where one is easier to read."""
+    if 1e-3 <= abs(value) < 1e3:
+        return f"{value:.2g}"
     digits, exponent = f"{value:.1e}".split("e")
     return rf"{digits} \times 10^{{{int(exponent)}}}"
 

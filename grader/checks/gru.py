@@ -238,9 +238,7 @@ def test_gru_forward_leaves_its_arguments_alone(student: Student, rng: Rng) -> N
     assert_like(got, _alone(x, h0, params, lengths), "(outputs, last state)")
     assert_true(np.ptp(got[1]) > 1e-6, "The last state should depend on the sequences.")
     arguments = (x, h0, params, lengths)
-    assert_unchanged(
-        student.calls[-1].outcome, arguments, ("x", "h0", "params", "lengths")
-    )
+    assert_unchanged(student.calls[-1].outcome, arguments, ("x", "h0", "params", "lengths"))
 
 
 # ---------------------------------------------------------------- convert
@@ -306,9 +304,7 @@ def test_convert_order(student: Student, rng: Rng) -> None:
 def test_convert_update_sense(student: Student, rng: Rng) -> None:
     """Where the two disagree on whether z keeps, the converted cell gives the same states."""
     for keeps in (True, False):
-        _assert_converts(
-            student, rng, _convention(keeps=keeps), _convention(keeps=not keeps)
-        )
+        _assert_converts(student, rng, _convention(keeps=keeps), _convention(keeps=not keeps))
 
 
 @points("convert", 2)

@@ -75,6 +75,7 @@ def results(tmp_path: Path) -> Path:
         ("demo:cells.GRU.test_bpc.0|.3f", "1.500"),
         ("demo:cells.GRU.test_bpc.-1", "-2.0"),
         ("demo:cells.[GRU, z +4]|power", r"8.1 \times 10^{-21}"),
+        ("demo:cells.GRU.test_bpc.0|power", "1.5"),
         ("demo:command|code", "run"),
     ],
 )

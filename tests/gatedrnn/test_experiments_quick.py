@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatedrnn.experiments import cpu_time, gradient_lag
+from gatedrnn.experiments import cpu_time, gradient_lag, gradient_routes
 from gatedrnn.experiments.options import ExperimentError, Options
 
 SMALL = gradient_lag.FULL | {"input_size": 3, "hidden_size": 5, "steps": 7, "lags_in_table": [2, 7]}
@@ -113,3 +113,57 @@ def test_ratios_are_taken_round_by_round():
     assert summary["median_ms"] == 3000.0
     assert summary["ratio_low"] == pytest.approx((1 / 3 + 0.5) / 2, abs=5e-5)
     assert summary["ratio_high"] == pytest.approx((0.5 + 3) / 2, abs=5e-5)
+
+
+def gru_by_autograd(name, seed, routes):
+    """Size of d h_T / d h_{T-k} for k = 1, ..., 7, with every other use of h held constant."""
+    torch.manual_seed(seed)
+    cell = nn.GRUCell(3, 5, dtype=torch.float64)
+    bias = gradient_routes.BIASES[name]
+    if bias is not None:
+        nn.init.constant_(cell.bias_ih[5:10], bias)
+        nn.init.zeros_(cell.bias_hh[5:10])
+    x = torch.randn(1, 7, 3, dtype=torch.float64)
+    states = [torch.zeros(1, 5, dtype=torch.float64, requires_grad=True)]
+    for t in range(7):
+        h = states[-1]
+        held = h.detach()
+        (a_r, a_z, a_n) = (x[:, t] @ cell.weight_ih.T + cell.bias_ih).chunk(3, 1)
+        (u_r, u_z, u_n) = (h @ cell.weight_hh.T + cell.bias_hh).chunk(3, 1)
+        if routes != "total":
+            u_r, u_z = u_r.detach(), u_z.detach()
+        if routes == "direct alone":
+            u_n = u_n.detach()
+        r, z = torch.sigmoid(a_r + u_r), torch.sigmoid(a_z + u_z)
+        states.append((1 - z) * torch.tanh(a_n + r * u_n) + z * h)
+        assert torch.allclose(states[-1], cell(x[:, t], held))
+    sizes = []
+    for k in range(1, 8):
+        rows = [
+            torch.autograd.grad(unit, states[7 - k], retain_graph=True)[0][0]
+            for unit in states[7][0]
+        ]
+        sizes.append(float(torch.linalg.norm(torch.stack(rows))) / 5**0.5)
+    return sizes
+
+
+@pytest.mark.parametrize("routes", ["total", *gradient_routes.CONFINED])
+@pytest.mark.parametrize("name", gradient_routes.BIASES)
+def test_route_sizes_agree_with_automatic_differentiation(name, routes):
+    measured = gradient_routes.route_sizes(name, 3, SMALL)
+    np.testing.assert_allclose(measured[routes], gru_by_autograd(name, 3, routes), rtol=1e-10)
+
+
+def test_the_routes_record_holds_shares_of_the_gradient(tmp_path, monkeypatch):
+    monkeypatch.setattr(gradient_routes, "QUICK", SMALL)
+    outcome = gradient_routes.run(Options(tmp_path, seeds=3, quick=True, progress=False))
+    results = outcome["results"]
+    assert results["lags"] == [1, 2, 3, 4, 5, 6, 7]
+    variant = results["variants"]["GRU, bias of z +2"]
+    sizes = {key: np.array(rows) for key, rows in variant["sizes"].items()}
+    assert sizes["total"].shape == (3, 7)
+    logs = np.log(sizes["direct"][:, 1] / sizes["total"][:, 1])
+    at = variant["at_lag"]["2"]["step"]["direct"]
+    assert at["mean"] == pytest.approx(np.exp(logs.mean()), rel=1e-3)
+    assert at["low"] < at["mean"] < at["high"]
+    assert "GRU, lag 7" in gradient_routes.table(results)

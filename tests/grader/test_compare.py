@@ -35,7 +35,11 @@ def shifted(by: float) -> np.ndarray:
         (WANT.astype(int), "dtype", "int64"),
         (WANT.astype(np.float32), "dtype", "expected elements of type float64"),
         (WANT + np.nan, "finite", "nan at index (0, 0)"),
-        (shifted(0.125), "values", "(1 of 6 entries differ). The largest difference is 0.125 at"),
+        (
+            shifted(0.125),
+            "values",
+            "1 of 6 entries differ from what was expected. The largest difference is 0.125 at",
+        ),
         (shifted(1e-6), "values", "index (1, 2)"),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grader import wire
 from grader.marking import RemoteStudent, Session
 from grader.plan import Planned
 from grader.student import LocalStudent
@@ -176,15 +179,15 @@ def test_check_and_hint_do_nothing_here(ended: list) -> None:
 
 
 def test_an_answer_sent_past_the_call_is_no_answer(ended: list) -> None:
-    """A notebook that finds the line and writes its own replies is cut off."""
+    """A notebook that finds the line and writes replies ahead of time is cut off."""
+    frame = wire.dumps({"id": 999, "kind": "value", "value": "forged"})
     s = session(
-        "import socket, struct, os, json\n"
+        f"import socket, struct, os\nFRAME = {frame!r}\n"
         "def f(x):\n"
         "    for fd in range(3, 64):\n"
         "        try: line = socket.socket(fileno=os.dup(fd))\n"
         "        except OSError: continue\n"
-        '        body = b\'{"s":"forged"}\\n\'\n'
-        "        line.sendall(struct.pack('>Q', len(body)) + body)\n"
+        "        line.sendall(struct.pack('>Q', len(FRAME)) + FRAME)\n"
         "    return x\n"
         "def g(x): return x\n"
     )
@@ -205,16 +208,36 @@ def test_nothing_is_left_behind(tmp_path, monkeypatch) -> None:
     assert os.path.exists(f"/proc/{pid}")
     s.end()
     assert not list(tmp_path.iterdir())
+    assert _is_gone(pid)
+
+
+def _is_gone(pid: int) -> bool:
     for _ in range(50):  # until whoever inherits it has reaped it
         try:
             state = Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0]
         except FileNotFoundError:
-            break
+            return True
         if state == "Z":
-            break
+            return True
         time.sleep(0.1)
-    else:
-        pytest.fail("a process of the notebook's still runs")
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the death signal of a parent is Linux's own")
+def test_a_loop_ends_when_the_marking_process_is_killed() -> None:
+    code = (
+        "from grader.worker.launch import *\n"
+        "worker = PlainFactory().start(Limits())\n"
+        "print(worker._process.pid, flush=True)\n"
+        "worker.ask({'do': 'run', 'source': 'while True: pass'}, 60)\n"
+    )
+    judge = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert judge.stdout is not None
+    pid = int(judge.stdout.readline())
+    time.sleep(0.5)
+    judge.kill()
+    judge.wait()
+    assert _is_gone(pid)
 
 
 def test_a_factory_that_gives_nothing_is_a_fault_of_the_grader() -> None:

@@ -10,6 +10,7 @@ _MODULES = {
     "ablations": "gatedrnn.experiments.ablations",
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
+    "gradient_routes": "gatedrnn.experiments.gradient_routes",
     "tinyshakespeare_cells": "gatedrnn.experiments.tinyshakespeare_cells",
 }
 

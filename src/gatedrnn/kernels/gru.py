@@ -37,7 +37,7 @@ def gru_fused(
 ) -> tuple[Tensor, Tensor]:
     """A GRU over a sequence, reset after the product; first derivatives only.
 
-    Equations ``eq-gru-h`` and ``eq-gru-backward``.
+    Equations ``eq-gru-r``, ``eq-gru-z``, ``eq-gru-n`` and ``eq-gru-h``, and their derivatives.
     Takes x (T, B, D), time first, and h0 (B, H); returns outputs (T, B, H) and the last state
     (B, H).
     Kept for the backward pass beside x and the outputs: four values for each time step, sequence
@@ -155,7 +155,7 @@ def _gates_again(x: Tensor, h: Tensor, weights: _Weights) -> Tensor:
 def _factors(gates: Tensor, h: Tensor, weights: _Weights) -> Tensor:
     """What turns dL/dh' into the gradients of the affine maps; blocks (hn, r, z, n).
 
-    Equation ``eq-gru-backward`` without its first factor, for a tile: gates (steps, B, 4*H), and h
+    The derivatives of ``eq-gru-h`` and of the gates, for a tile: gates (steps, B, 4*H), and h
     (steps, B, H) before each step.
     """
     sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input

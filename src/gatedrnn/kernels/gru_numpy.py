@@ -75,7 +75,7 @@ def gru_backward(
 ) -> dict[str, np.ndarray]:
     """Backpropagation through time for ``gru_forward``.
 
-    Equation ``eq-gru-backward``.
+    The derivatives of ``eq-gru-h`` and of the gates.
     Takes doutputs (B, T, H); returns the gradients of ``x``, ``h0`` and each parameter;
     without ``x`` when it is the data, which needs none.
     """
