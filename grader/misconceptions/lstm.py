@@ -191,8 +191,8 @@ def returned_in_wrong_order(x: Array, h: Array, c: Array, params: Params) -> Pai
     "lstm_cell",
     "writes into c",
     says="Your numbers are right, but the call changes the array `c` that it was given, by "
-    "`c *= f` perhaps. Whoever kept the old cell state, for the backward pass say, has lost it. Build a "
-    "new array: `f * c + i * g`.",
+    "`c *= f` perhaps. Whoever kept the old cell state, for the backward pass say, has lost it. "
+    "Build a new array: `f * c + i * g`.",
     see=IN_CODE,
 )
 def writes_into_cell(x: Array, h: Array, c: Array, params: Params) -> Pair:
@@ -333,8 +333,8 @@ def forget_gate_missing(
     "lstm_step_backward",
     "new cell state in the forget gate's gradient",
     says="Your gradient of the forget gate is multiplied by the new cell state. The gate "
-    "multiplied the old one, `f * c`, so its gradient is the gradient of c' times the old c. Keep both until "
-    "the step is done.",
+    "multiplied the old one, `f * c`, so its gradient is the gradient of c' times the old c. Keep "
+    "both until the step is done.",
     see=ROAD,
 )
 def forget_gate_sees_new_cell(
@@ -386,8 +386,8 @@ def candidate_as_gate(
     "lstm_step_backward",
     "blocks joined in the order i, f, o, g",
     says="Your four gradients are right and are joined as i, f, o, g. The rows of the weights "
-    "stand as i, f, g, o, so two blocks have been given each other's gradient. Join them in the order "
-    "in which they were split.",
+    "stand as i, f, g, o, so two blocks have been given each other's gradient. Join them in "
+    "the order in which they were split.",
     see="lstm.html#three-gates-four-blocks",
 )
 def joined_in_wrong_order(
@@ -440,8 +440,8 @@ def _out(o: Array, c_next: Array) -> Pair:
     "cifg_cell",
     "forget gate the other way round",
     says="Your cell writes f of the candidate and keeps 1 - f. In this book, as in the LSTM, f "
-    "near 1 keeps what is there. The two are one model with the signs of the f block turned, so only "
-    "the convention is amiss.",
+    "near 1 keeps what is there. The two are one model with the signs of the f block turned, so "
+    "only the convention is amiss.",
     see=CIFG,
 )
 def cifg_swapped(x: Array, h: Array, c: Array, params: Params) -> Pair:
@@ -829,8 +829,8 @@ def unknown_flag_passes(x: Array, h: Array, c: Array, params: Params, flag: str)
     "ablate",
     "writes into the parameters",
     says="Your numbers are right, but the call changes the parameters, by setting a bias to a "
-    "large number perhaps. The next flag would then start from a cell that has lost a gate already. "
-    "Change the gate's value, or work on a copy.",
+    "large number perhaps. The next flag would then start from a cell that has lost a gate "
+    "already. Change the gate's value, or work on a copy.",
     see=PARTS,
 )
 def writes_into_params(x: Array, h: Array, c: Array, params: Params, flag: str) -> Pair:
