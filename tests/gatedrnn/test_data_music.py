@@ -12,6 +12,7 @@ def test_a_note_stands_at_its_key():
     roll = piano_roll([[21, 60], [], [108], [60, 60]])
     assert roll.shape == (4, 88)
     assert roll.nonzero().tolist() == [[0, 0], [0, 39], [2, 87], [3, 39]]
+    assert roll.max() == 1  # also where two voices have one note
     for note in (20, 109):
         with pytest.raises(ValueError, match=f"from 21 to 108, got {note} in frame 1"):
             piano_roll([[60], [note]])

@@ -45,6 +45,8 @@ def test_the_rate_that_solves_more_is_chosen_and_the_median_counts_what_never_go
     assert summary["steps_to_solve"] == [20, 30, None]
     assert summary["median_steps"] == 30
     assert summary["curve_valid_mse"][2] == [0.3, None, 0.3]
+    # Of an even number of seeds the lower middle one, a step count that was measured.
+    assert ablations._median([None, 20]) == 20
     never = ablations._adding_summary(row([[0.3] * 6] * 3, [0.1] * 3 + [0.2] * 3, [10, 20, 30]))
     assert never["solved"] == 0 and never["median_steps"] is None
     assert never["learning_rate"] == 0.1
@@ -62,6 +64,21 @@ def test_a_silent_model_pays_ln_2_for_each_key_and_padding_costs_nothing():
     louder = rolls.clone()
     louder[1, 3:] = 50.0
     assert torch.equal(ablations.chorale_nll([model], louder, lengths)[0], nats)
+
+
+def test_what_is_paid_for_is_the_next_frame():
+    model = VariantModel("GRU", 88, 3, 88)
+    with torch.no_grad():
+        model.readout.weight.zero_()
+        model.readout.bias.fill_(-2.0)
+    rolls = torch.zeros(1, 3, 88)
+    quiet = ablations.chorale_nll([model], rolls, torch.tensor([3]))[0].item()
+    dearer = []
+    for t in range(3):
+        rolls.zero_()[0, t, 7] = 1.0
+        dearer.append(ablations.chorale_nll([model], rolls, torch.tensor([3]))[0].item() - quiet)
+    # A note that is given log-odds of -2 costs 2 nats more than silence; the first frame is free.
+    assert dearer == pytest.approx([0.0, 2.0, 2.0], abs=1e-4)
 
 
 def test_a_frame_is_foretold_from_those_before_it():

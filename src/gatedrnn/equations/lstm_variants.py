@@ -28,7 +28,7 @@ def lstm_step_cifg(x: np.ndarray, state: LSTMState, params: Params) -> LSTMState
     Equation ``eq-lstm-cifg``; blocks in the order f, g, o.
     Takes x (B, D), state (h, c), each (B, H); returns the next (h, c).
     Raises ValueError when a shape does not fit.
-    Source: Greff et al. 2017, section III.
+    Source: Greff et al., IEEE Trans. Neural Networks and Learning Systems 28(10), 2017.
     """
     h, c = state
     (x_f, x_g, x_o), (h_f, h_g, h_o) = projections(x, h, params, blocks=3)

@@ -35,7 +35,7 @@ def cell_states(states: Mapping[str, np.ndarray]) -> Figure:
     Takes states (T, H) for each label.
     """
     fig = Figure(figsize=(4.4, 3.8), layout="constrained")
-    panels = fig.subplots(len(states), 1, sharex=True)
+    panels = fig.subplots(len(states), 1, sharex=True, squeeze=False)[:, 0]
     for ax, (label, values) in zip(panels, states.items(), strict=True):
         ax.plot(values, color=style.STATE, lw=1.0)
         ax.set_title(label)
@@ -61,7 +61,7 @@ def adding_chart(rows: Mapping[str, Mapping[str, Any]], last: int) -> Figure:
         if row["median_steps"] is not None:
             ax.plot([middle, middle], [place - 0.38, place + 0.38], color=colour, lw=3)
     ax.axvline(1.04 * last, color=style.INK, lw=1, ls=(0, (4, 3)))
-    ticks = np.linspace(0, last, 4)
+    ticks = np.linspace(0, last, 4)[:-1]  # the last would touch the word
     ax.set_xticks([*ticks, never], [*(f"{tick:.0f}" for tick in ticks), "never"])
     ax.set(xlabel="training steps until solved", xlim=(0, 1.2 * last))
     return fig
@@ -90,7 +90,7 @@ def adding_curves(curves: Mapping[str, tuple[Sequence[int], Sequence[Sequence[An
     Takes (steps (N,), errors (S, N)) for each label; None is drawn as a gap.
     """
     fig = Figure(figsize=(4.4, 4.4), layout="constrained")
-    panels = fig.subplots(len(curves), 1, sharex=True, sharey=True)
+    panels = fig.subplots(len(curves), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for ax, (name, (steps, errors)) in zip(panels, curves.items(), strict=True):
         colour, _ = _look(name)
         for seed in errors:
