@@ -110,8 +110,9 @@ def _judge_all(
         return
     # A fresh interpreter for each judge: a fork would share this one's database and threads.
     context = get_context("spawn")
+    seat = (room.root, room.limits, type(room.factory))
     with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_sit_down, initargs=(room.root, room.limits, type(room.factory))
+        jobs, mp_context=context, initializer=_sit_down, initargs=seat
     ) as pool:
         try:
             yield from _in_any_order(pool, todo, seed, ahead=4 * jobs)

@@ -82,7 +82,8 @@ class Fork:
         room = f"size={self.options['disk']},nr_inodes=4096,mode=700,uid={owner},gid={owner}"
         _mount_memory(folder, _NO_SETUID | _NO_DEVICES | _NO_PROGRAMS, room)
         # What /proc says of the machine and of the parent is nobody's business here.
-        _mount_memory("/proc", _READ_ONLY | _NO_SETUID | _NO_DEVICES, "size=4k,nr_inodes=2,mode=555")
+        closed = _READ_ONLY | _NO_SETUID | _NO_DEVICES
+        _mount_memory("/proc", closed, "size=4k,nr_inodes=2,mode=555")
 
     def _limit(self) -> None:
         wanted = {

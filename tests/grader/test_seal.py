@@ -83,7 +83,7 @@ def honest() -> dict[str, bytes]:
         "plots": c.with_cell(
             "%matplotlib inline\nimport matplotlib.pyplot as plt\nimport torch, asyncio\n"
             "plt.plot([1, 2]); plt.savefig('/tmp/x.png'); open('mine.txt', 'w').write('x')\n"
-            "!pip install nothing\nfound = !ls\n%time await asyncio.sleep(0)\n"
+            "!echo shell\nfound = !ls\nawait asyncio.sleep(0)\n"
             "x = torch.ones(2, requires_grad=True); x.sum().backward()"
         ),
         **mistakes,
@@ -136,8 +136,15 @@ def attacks(room: Path) -> dict[str, str]:
     ]  # fmt: skip
     reading = f"""
 import os
+ways = {[f"{p}/" for p in seal._python_paths()]!r}
+def read(path):
+    if not os.path.isdir(path):
+        return open(path).read()
+    # Empty folders on the way to Python's own are no secret.
+    names = [os.path.join(path, name) + "/" for name in os.listdir(path)]
+    return [name for name in names if not any(way.startswith(name) for way in ways)][0]
 for path in {[str(p) for p in secrets]!r}:
-    attempt(path, lambda: os.listdir(path) if os.path.isdir(path) else open(path).read())
+    attempt(path, lambda: read(path))
 """
     return {
         "reads what is not its own": reading,
@@ -419,7 +426,9 @@ def no_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     seal.trial.cache_clear()
 
 
-def test_without_bubblewrap_marking_refuses_in_one_sentence(no_bubblewrap, tmp_path, capsys) -> None:
+def test_without_bubblewrap_marking_refuses_in_one_sentence(
+    no_bubblewrap, tmp_path, capsys
+) -> None:
     from grader import cli
 
     room = c.new_class(tmp_path / "room", {"ada": c.full().bytes()})
