@@ -72,7 +72,9 @@ def _course_packages() -> list[Path]:
     for entry in dict.fromkeys(sys.path):
         for name in _HIDDEN:
             path = Path(entry or os.curdir, name).resolve()
-            if path.is_dir() and any(path.is_relative_to(p) for p in [*_python_paths(), "/usr"]):
+            if path.is_dir() and any(
+                path.is_relative_to(p) for p in [*_python_paths(), Path("/usr")]
+            ):
                 hidden.append(path)
     return hidden
 
