@@ -221,9 +221,12 @@ class _Parent:
     def end(self) -> None:
         """End the parent and all its forks; may be called more than once."""
         self._control.close()
-        with contextlib.suppress(ProcessLookupError):
+        try:
+            # The parent ends when the line does, and bubblewrap then ends all that is inside.
+            self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
+            self._process.wait()
         self._errors.close()
 
     def _order(self, text: bytes, descriptors: list[int]) -> dict[str, Any]:
