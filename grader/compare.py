@@ -151,6 +151,8 @@ def _match_values(have: np.ndarray, want: np.ndarray, name: str, rtol: float, at
     if want.size == 0:
         return
     have, want = np.atleast_1d(have), np.atleast_1d(want)
+    if want.dtype.kind == "b":  # True and False have no difference, but 1 and 0 do
+        have, want = have.astype(np.int8), want.astype(np.int8)
     if np.isfinite(want).all() and not np.isfinite(have).all():
         where = _first(~np.isfinite(have))
         _fail("finite", name, "finite numbers", f"{have[where]} at index {_index(where)}")
@@ -164,12 +166,16 @@ def _match_values(have: np.ndarray, want: np.ndarray, name: str, rtol: float, at
     size = np.where(np.isnan(difference), np.inf, difference)
     worst = int(np.argmax(np.where(bad, size, -1.0)))
     where = tuple(int(i) for i in np.unravel_index(worst, bad.shape))
-    at = f" at index {_index(where)}" if want.size > 1 else ""
-    share = f" ({int(bad.sum())} of {bad.size} entries differ)" if want.size > 1 else ""
+    if want.size > 1:
+        how = (
+            f"{int(bad.sum())} of {bad.size} entries differ from what was expected. "
+            f"The largest difference is {difference[where]:.3g} at index {_index(where)}."
+        )
+    else:
+        how = f"the difference from what was expected is {difference[where]:.3g}."
     raise CheckFailed(
         "values",
-        f"{_cap(name)} differs from what was expected{share}. "
-        f"The largest difference is {difference[where]:.3g}{at}.",
+        f"{_cap(name)}: {how}",
         f"{want[where]:.6g}",
         f"{have[where]:.6g}",
     )

@@ -18,6 +18,8 @@ from grader.engine import CheckResult
 from grader.exercise import Exercise, Misconception
 
 _MARKS = {"passed": "✓", "failed": "✗", "not tried": "–", "grader fault": "!"}
+#: Where the page around a report has no style of its own, its columns still stand apart.
+_CELL = "text-align:left;padding:.2em .9em .2em 0"
 _COLOURS = {
     "passed": "#00795a",
     "failed": "#b33f00",
@@ -97,9 +99,9 @@ class Report:
             '<table style="border-collapse:collapse;text-align:left;max-width:60em">'
             f'<caption style="text-align:left;padding:.3em 0">{head}</caption>'
             "<thead><tr>"
-            '<th scope="col" style="text-align:left">Result</th>'
-            '<th scope="col" style="text-align:left">Points</th>'
-            '<th scope="col" style="text-align:left">Property</th>'
+            f'<th scope="col" style="{_CELL}">Result</th>'
+            f'<th scope="col" style="{_CELL}">Points</th>'
+            f'<th scope="col" style="{_CELL}">Property</th>'
             f"</tr></thead><tbody>{rows}</tbody></table>"
         )
         after = self._html_recognised() + self._html_next()
@@ -113,11 +115,11 @@ class Report:
         # The words stand beside the sign and the colour, so that neither is needed to read the row.
         return (
             '<tr style="vertical-align:top">'
-            f'<td style="text-align:left;white-space:nowrap;color:{colour};font-weight:600">'
+            f'<td style="{_CELL};white-space:nowrap;color:{colour};font-weight:600">'
             f"{mark} {result.status}</td>"
-            f'<td style="text-align:left;white-space:nowrap">'
+            f'<td style="{_CELL};white-space:nowrap">'
             f"{number(result.earned)} / {number(result.worth)}</td>"
-            f'<td style="text-align:left">{_text(result.sentence)}{details}</td></tr>'
+            f'<td style="{_CELL}">{_text(result.sentence)}{details}</td></tr>'
         )
 
     def _html_recognised(self) -> str:

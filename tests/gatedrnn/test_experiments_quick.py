@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatedrnn.experiments import cpu_time, gradient_lag
+from gatedrnn.experiments import cpu_time, gradient_lag, gradient_lag_trained, gradient_routes
 from gatedrnn.experiments.options import ExperimentError, Options
 
 SMALL = gradient_lag.FULL | {"input_size": 3, "hidden_size": 5, "steps": 7, "lags_in_table": [2, 7]}
@@ -91,6 +91,59 @@ def test_the_lag_record_holds_every_variant_and_seed(tmp_path, monkeypatch):
         gradient_lag.run(Options(tmp_path, seeds=1, quick=True))
 
 
+def test_both_questions_read_the_same_inputs():
+    settings = gradient_lag_trained.FULL | {"length": 9}
+    drawn = [
+        gradient_lag_trained.draw(task, 50, settings, torch.Generator().manual_seed(4))
+        for task in gradient_lag_trained.TASKS
+    ]
+    (x, short), (same, long) = drawn
+    assert torch.equal(x, same)
+    np.testing.assert_allclose(short[:, 0], x[:, 7, 0] + x[:, 8, 0], rtol=1e-6)
+    np.testing.assert_allclose(long[:, 0], (x[..., 0] * x[..., 1]).sum(dim=1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("cell", gradient_lag_trained.CELLS)
+def test_trained_lag_norms_agree_with_automatic_differentiation(cell):
+    torch.manual_seed(5)
+    model = gradient_lag_trained.LastStateRegressor(cell, 4)
+    x = torch.rand(2, 6, 2)
+    measured = gradient_lag_trained.lag_norms(model, cell, x)
+    layer = model.layer.double()
+    logs = np.zeros(7)
+    for sequence in x.double():
+        for lag in range(7):
+            _, start = layer(sequence[None, : 6 - lag]) if lag < 6 else (None, None)
+            if start is None:
+                zero = torch.zeros(1, 1, 4, dtype=torch.float64)
+                start = (zero, zero) if cell == "LSTM" else zero
+
+            def last(h, start=start, lag=lag, sequence=sequence):
+                if lag == 0:
+                    return h
+                state = (h, start[1]) if cell == "LSTM" else h
+                return layer(sequence[None, 6 - lag :], state)[0][0, -1]
+
+            h = start[0] if cell == "LSTM" else start
+            jacobian = torch.autograd.functional.jacobian(last, h).reshape(4, 4)
+            logs[lag] += float(torch.linalg.svdvals(jacobian)[0].log()) / 2
+    np.testing.assert_allclose(measured["h"], np.exp(logs), rtol=1e-5)
+
+
+def test_the_trained_record_holds_every_cell_and_task(tmp_path):
+    outcome = gradient_lag_trained.run(Options(tmp_path, seeds=2, quick=True, progress=False))
+    tasks = outcome["results"]["tasks"]
+    assert {task: set(cells) for task, cells in tasks.items()} == {
+        task: set(gradient_lag_trained.CELLS) for task in gradient_lag_trained.TASKS
+    }
+    before, after = (tasks["long"]["LSTM"][when]["c"]["norms"] for when in ("before", "after"))
+    assert np.shape(before) == np.shape(after) == (2, 9) and before != after
+    # Untrained networks of one seed are the same, whatever they will be asked.
+    assert before == tasks["short"]["LSTM"]["before"]["c"]["norms"]
+    assert tasks["long"]["GRU"]["solved"] == 0
+    assert "long  LSTM after   (c)" in gradient_lag_trained.table(outcome["results"])
+
+
 def test_time_is_compared_within_rounds_and_onednn_is_put_back(tmp_path):
     outcome = cpu_time.run(Options(tmp_path, quick=True, progress=False))
     assert torch.backends.mkldnn.enabled
@@ -113,3 +166,57 @@ def test_ratios_are_taken_round_by_round():
     assert summary["median_ms"] == 3000.0
     assert summary["ratio_low"] == pytest.approx((1 / 3 + 0.5) / 2, abs=5e-5)
     assert summary["ratio_high"] == pytest.approx((0.5 + 3) / 2, abs=5e-5)
+
+
+def gru_by_autograd(name, seed, routes):
+    """Size of d h_T / d h_{T-k} for k = 1, ..., 7, with every other use of h held constant."""
+    torch.manual_seed(seed)
+    cell = nn.GRUCell(3, 5, dtype=torch.float64)
+    bias = gradient_routes.BIASES[name]
+    if bias is not None:
+        nn.init.constant_(cell.bias_ih[5:10], bias)
+        nn.init.zeros_(cell.bias_hh[5:10])
+    x = torch.randn(1, 7, 3, dtype=torch.float64)
+    states = [torch.zeros(1, 5, dtype=torch.float64, requires_grad=True)]
+    for t in range(7):
+        h = states[-1]
+        held = h.detach()
+        (a_r, a_z, a_n) = (x[:, t] @ cell.weight_ih.T + cell.bias_ih).chunk(3, 1)
+        (u_r, u_z, u_n) = (h @ cell.weight_hh.T + cell.bias_hh).chunk(3, 1)
+        if routes != "total":
+            u_r, u_z = u_r.detach(), u_z.detach()
+        if routes == "direct alone":
+            u_n = u_n.detach()
+        r, z = torch.sigmoid(a_r + u_r), torch.sigmoid(a_z + u_z)
+        states.append((1 - z) * torch.tanh(a_n + r * u_n) + z * h)
+        assert torch.allclose(states[-1], cell(x[:, t], held))
+    sizes = []
+    for k in range(1, 8):
+        rows = [
+            torch.autograd.grad(unit, states[7 - k], retain_graph=True)[0][0]
+            for unit in states[7][0]
+        ]
+        sizes.append(float(torch.linalg.norm(torch.stack(rows))) / 5**0.5)
+    return sizes
+
+
+@pytest.mark.parametrize("routes", ["total", *gradient_routes.CONFINED])
+@pytest.mark.parametrize("name", gradient_routes.BIASES)
+def test_route_sizes_agree_with_automatic_differentiation(name, routes):
+    measured = gradient_routes.route_sizes(name, 3, SMALL)
+    np.testing.assert_allclose(measured[routes], gru_by_autograd(name, 3, routes), rtol=1e-10)
+
+
+def test_the_routes_record_holds_shares_of_the_gradient(tmp_path, monkeypatch):
+    monkeypatch.setattr(gradient_routes, "QUICK", SMALL)
+    outcome = gradient_routes.run(Options(tmp_path, seeds=3, quick=True, progress=False))
+    results = outcome["results"]
+    assert results["lags"] == [1, 2, 3, 4, 5, 6, 7]
+    variant = results["variants"]["GRU, bias of z +2"]
+    sizes = {key: np.array(rows) for key, rows in variant["sizes"].items()}
+    assert sizes["total"].shape == (3, 7)
+    logs = np.log(sizes["direct"][:, 1] / sizes["total"][:, 1])
+    at = variant["at_lag"]["2"]["step"]["direct"]
+    assert at["mean"] == pytest.approx(np.exp(logs.mean()), rel=1e-3)
+    assert at["low"] < at["mean"] < at["high"]
+    assert "GRU, lag 7" in gradient_routes.table(results)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from gatedrnn.figures import comparisons, style
+from gatedrnn.figures import comparisons, gradients, style
 
 PAGES = {"light": "#ffffff", "dark": "#121212"}
 MEANINGS = ("STATE", "UPDATE", "RESET", "CANDIDATE", "INPUT", "GRADIENT")
@@ -119,3 +119,29 @@ def test_figures_are_transparent_and_the_same_each_time():
     assert text == svg()
     assert "fill: #ffffff" not in text
     assert f"fill: {style.INK}" in text
+
+
+def test_training_figure_draws_before_thin_and_after_thick_and_a_zero_as_a_gap():
+    before = {"LSTM": np.array([[0.0, 1.0, 1e-3], [0.0, 4.0, 1e-5]])}
+    after = {"LSTM": np.array([[0.0, 1.0, 0.1], [0.0, 9.0, 0.4]])}
+    fig = gradients.before_and_after({"short": after, "long": after}, before)
+    for ax in fig.axes:
+        thin, thick = ax.get_lines()
+        assert thin.get_linewidth() < thick.get_linewidth()
+        np.testing.assert_allclose(thin.get_ydata(), [np.nan, 2.0, 1e-4])
+        np.testing.assert_allclose(thick.get_ydata(), [np.nan, 3.0, 0.2])
+
+
+def test_circles_are_images_of_the_unit_circle_under_powers():
+    W = np.array([[0.5, 2.0], [0.0, 0.25]])
+    fig = gradients.circles({"one": W, "other": np.eye(2)}, (0, 3))
+    image = np.array(fig.axes[1].get_lines()[1].get_data())
+    back = np.linalg.solve(np.linalg.matrix_power(W, 3), image)
+    np.testing.assert_allclose(np.linalg.norm(back, axis=0), 1, rtol=1e-9)
+
+
+def test_scale_figure_names_every_scale():
+    curves = {0.5: np.full((2, 4), 1e-3), 1.0: np.ones((2, 4)), 1.5: np.full((2, 4), 5.0)}
+    fig = gradients.norms_by_scale({"quiet": curves, "busy": curves})
+    for ax in fig.axes:
+        assert {text.get_text() for text in ax.texts} == {"0.5", "1", "1.5"}

@@ -35,7 +35,11 @@ def shifted(by: float) -> np.ndarray:
         (WANT.astype(int), "dtype", "int64"),
         (WANT.astype(np.float32), "dtype", "expected elements of type float64"),
         (WANT + np.nan, "finite", "nan at index (0, 0)"),
-        (shifted(0.125), "values", "(1 of 6 entries differ). The largest difference is 0.125 at"),
+        (
+            shifted(0.125),
+            "values",
+            "1 of 6 entries differ from what was expected. The largest difference is 0.125 at",
+        ),
         (shifted(1e-6), "values", "index (1, 2)"),
     ],
 )
@@ -98,3 +102,11 @@ def test_an_expected_error_must_come() -> None:
     for outcome in (Outcome("value", 1), Outcome("raised", error="KeyError")):
         with pytest.raises(CheckFailed, match="It cannot be converted. Expected ValueError, got"):
             assert_raises(outcome, ("ValueError",), "It cannot be converted.")
+
+
+def test_arrays_of_true_and_false_are_compared() -> None:
+    want = np.array([True, False, True])
+    assert agrees(want.copy(), want)
+    with pytest.raises(CheckFailed, match="1 of 3 entries differ"):
+        assert_matches(np.array([True, True, True]), want, "the mask")
+    assert not agrees(want.astype(int), want)

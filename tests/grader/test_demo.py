@@ -12,7 +12,7 @@ from grader.exercise import Misconception
 from grader.student import LocalStudent
 from tests.grader import classes as c
 
-_ALL = [item for slug in units.slugs() for item in units.misconceptions(slug)]
+_ALL = [item for slug in demo.ASSIGNMENTS for item in units.misconceptions(slug)]
 
 
 @pytest.mark.parametrize("item", _ALL, ids=[f"{m.exercise}: {m.name}" for m in _ALL])
@@ -38,7 +38,7 @@ def test_a_misconception_written_out_stands_on_its_own(item: Misconception) -> N
 def test_the_demo_is_made_anew_and_leaves_nothing_beside_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo.units, "slugs", lambda: (c.SLUG,))
+    monkeypatch.setattr(demo, "ASSIGNMENTS", (c.SLUG,))
     few = {name: demo.STUDENTS[name] for name in ("ada", "carmen", "lena")}
     monkeypatch.setattr(demo, "STUDENTS", few)
     monkeypatch.setenv("COLUMNS", "160")  # the table is as wide as the terminal

@@ -82,7 +82,7 @@ def gru_gate_gradients(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """From the gradient of h' to those of the affine maps, through gates and candidate.
 
-    The derivatives of ``eq-gru-h``, ``eq-gru-n``, ``eq-gru-z`` and ``eq-gru-r``, in this order.
+    Equation ``eq-gru-backward``.
     Takes arrays (..., H), h_n being W_hn h + b_hn; returns the gradients with respect to
     W_ih x + b_ih and to W_hh h + b_hh, both (..., 3*H), and the part of dL/dh that goes straight
     through z (..., H).
@@ -100,6 +100,7 @@ def gru_step_backward(
 ) -> dict[str, np.ndarray]:
     """Gradients of one step of a GRU, reset after the product, derived by hand.
 
+    Equations ``eq-gru-backward``, ``eq-gru-backward-weights`` and ``eq-gru-routes``.
     Takes dh_next (B, H), the gradient of the loss with respect to the next state; returns the
     gradients for ``x``, ``h`` and each parameter, with the shapes of what they are gradients of.
     Raises ValueError when a shape does not fit.
@@ -124,7 +125,7 @@ def gru_backward(
 ) -> dict[str, np.ndarray]:
     """Backpropagation through time for a GRU, reset after the product.
 
-    ``gru_gate_gradients`` at each step, from the last to the first.
+    Equations ``eq-gru-backward`` and ``eq-gru-backward-time``, from the last step to the first.
     Takes doutputs (B, T, H) and, when the loss also reads the last state, dh_T (B, H); returns
     the gradients for ``x``, ``h0`` and each parameter.
     Once the states are known, the gates of all steps are one call; the gradient of each weight is
@@ -214,6 +215,7 @@ def gru_gate_gradients_reset_before(
 ) -> tuple[np.ndarray, np.ndarray]:
     """From the gradient of h' to those of the affine maps and of h, reset before the product.
 
+    Equation ``eq-gru-backward-before``.
     Takes arrays (..., H); returns the gradient with respect to the three sums in r, z and n
     (..., 3*H), the same for both sides, and dL/dh (..., H).
     """

@@ -62,7 +62,8 @@ def _as_it_is(params: Params, hidden_size: int) -> None:
     pass
 
 
-def _bias(value: float, params: Params, hidden_size: int) -> None:
+def gate_bias(value: float, params: Params, hidden_size: int) -> None:
+    """Set the bias of a GRU's update gate, or of an LSTM's forget gate, in place."""
     # The second block is the update gate z of a GRU and the forget gate f of an LSTM.
     block = slice(hidden_size, 2 * hidden_size)
     params["b_ih"][block] = value
@@ -78,11 +79,11 @@ VARIANTS = {
     "RNN": Variant("rnn", _as_it_is),
     "RNN, orthogonal W_hh": Variant("rnn", _orthogonal),
     "GRU": Variant("gru", _as_it_is),
-    "GRU, bias of z +2": Variant("gru", partial(_bias, 2.0)),
-    "GRU, bias of z +4": Variant("gru", partial(_bias, 4.0)),
+    "GRU, bias of z +2": Variant("gru", partial(gate_bias, 2.0)),
+    "GRU, bias of z +4": Variant("gru", partial(gate_bias, 4.0)),
     "LSTM": Variant("lstm", _as_it_is),
-    "LSTM, bias of f +1": Variant("lstm", partial(_bias, 1.0)),
-    "LSTM, bias of f +4": Variant("lstm", partial(_bias, 4.0)),
+    "LSTM, bias of f +1": Variant("lstm", partial(gate_bias, 1.0)),
+    "LSTM, bias of f +4": Variant("lstm", partial(gate_bias, 4.0)),
 }
 
 
@@ -99,8 +100,8 @@ def run(options: Options) -> dict[str, Any]:
         for state in measured[0]:
             norms = [norms_of_seed[state] for norms_of_seed in measured]
             variants[name][state] = {
-                "norms": [[_six_digits(value) for value in row] for row in norms],
-                "at_lag": {str(lag): _at_lag(norms, lag) for lag in settings["lags_in_table"]},
+                "norms": [[six_digits(value) for value in row] for row in norms],
+                "at_lag": {str(lag): at_lag(norms, lag) for lag in settings["lags_in_table"]},
             }
     results = {"lags": list(range(settings["steps"] + 1)), "variants": variants}
     return {"configuration": settings, "seeds": seeds, "results": results}
@@ -113,7 +114,7 @@ def table(results: dict[str, Any]) -> str:
     for name, row in results["variants"].items():
         for state in ("h", "c"):
             if state in row:
-                cells = "".join(f"{_in_words(at):>34}" for at in row[state]["at_lag"].values())
+                cells = "".join(f"{in_words(at):>34}" for at in row[state]["at_lag"].values())
                 lines.append(f"{name + ' (' + state + ')':28}{cells}")
     lines.append("Geometric mean over the seeds, 95 % t interval of the logarithm.")
     return "\n".join(lines)
@@ -127,8 +128,8 @@ def lag_norms(variant: Variant, seed: int, settings: dict[str, Any]) -> dict[str
     variant.change(params, hidden)
     x = torch.randn(1, steps, inputs, dtype=torch.float64).numpy()
     norms: dict[str, list[float]] = {}
-    for jacobians in _jacobians(variant.cell, x, params, hidden):
-        for state, jacobian in jacobians.items():
+    for pulled_back in jacobians(variant.cell, x, params, hidden):
+        for state, jacobian in pulled_back.items():
             norms.setdefault(state, []).append(float(np.linalg.norm(jacobian, 2)))
     return norms
 
@@ -142,7 +143,7 @@ def _torch_params(cell: str, input_size: int, hidden_size: int) -> Params:
     }
 
 
-def _jacobians(cell: str, x: Array, params: Params, hidden: int) -> Iterator[dict[str, Array]]:
+def jacobians(cell: str, x: Array, params: Params, hidden: int) -> Iterator[dict[str, Array]]:
     """Yield d h_T / d h_{T-k}, and for the LSTM d h_T / d c_{T-k}, for k = 0, 1, ..., T."""
     states = _states(cell, x, params, hidden)
     rows = {name: np.zeros((hidden, hidden)) for name in states}
@@ -174,20 +175,23 @@ def _states(cell: str, x: Array, params: Params, hidden: int) -> dict[str, list[
     return {"h": [h for h, _ in states], "c": [c for _, c in states]}
 
 
-def _at_lag(norms: list[list[float]], lag: int) -> dict[str, float] | None:
+def at_lag(norms: list[list[float]], lag: int) -> dict[str, float] | None:
+    """Return the geometric mean over seeds at one lag and its interval, None when one is zero."""
     values = [row[lag] for row in norms]
     if min(values) == 0:
         return None
     interval = t_interval([math.log10(value) for value in values])
     powers = (10**value for value in (interval.mean, interval.low, interval.high))
-    return dict(zip(("geometric_mean", "low", "high"), map(_six_digits, powers), strict=True))
+    return dict(zip(("geometric_mean", "low", "high"), map(six_digits, powers), strict=True))
 
 
-def _six_digits(value: float) -> float:
+def six_digits(value: float) -> float:
+    """Round to what a record keeps."""
     return float(f"{value:.6g}")
 
 
-def _in_words(at: dict[str, float] | None) -> str:
+def in_words(at: dict[str, float] | None) -> str:
+    """Write a mean and its interval as in a table."""
     if at is None:
         return "0"
     return f"{at['geometric_mean']:.2g} [{at['low']:.2g}, {at['high']:.2g}]"

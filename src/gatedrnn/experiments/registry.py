@@ -7,8 +7,13 @@ from gatedrnn.experiments.options import ExperimentError, Options
 
 # Modules are named, not imported: running one should not import the others.
 _MODULES = {
+    "anbn_generalisation": "gatedrnn.experiments.anbn_generalisation",
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
+    "gradient_routes": "gatedrnn.experiments.gradient_routes",
+    "gradient_lag_trained": "gatedrnn.experiments.gradient_lag_trained",
+    "naive_forecasts": "gatedrnn.experiments.naive_forecasts",
+    "ngram_orders": "gatedrnn.experiments.ngram_orders",
     "tinyshakespeare_cells": "gatedrnn.experiments.tinyshakespeare_cells",
 }
 
