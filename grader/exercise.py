@@ -38,6 +38,10 @@ def points(exercise: str, worth: float) -> pytest.MarkDecorator:
     return pytest.mark.exercise(exercise, worth)
 
 
+#: What a returned value does, as plain data: `view(value, *arguments)` is compared in its place.
+View = Callable[..., Any]
+
+
 @dataclass(frozen=True)
 class Misconception:
     """A wrong answer that people really give: what it replaces, and what to say to its author."""
@@ -48,19 +52,28 @@ class Misconception:
     see: str
     replaces: str
     function: Callable[..., Any]
+    view: View | None = None
 
 
 def misconception(
-    exercise: str, name: str, *, says: str, see: str = "", replaces: str = ""
+    exercise: str,
+    name: str,
+    *,
+    says: str,
+    see: str = "",
+    replaces: str = "",
+    view: View | None = None,
 ) -> Callable[[Callable[..., Any]], Misconception]:
     """Declare the decorated function as a wrong answer to `exercise`.
 
     `name` is a few plain words, `says` explains to the student what the code does and what was
     asked, `see` is a place in the book (the exercise's own when empty), `replaces` is the function
-    whose place it takes (the exercise's name when empty).
+    whose place it takes (the exercise's name when empty). Where many answers do the same, as when
+    weights are to be chosen, `view` says what a returned value does, and that is compared; it must
+    take any value at all.
     """
 
     def wrap(function: Callable[..., Any]) -> Misconception:
-        return Misconception(exercise, name, says, see, replaces or exercise, function)
+        return Misconception(exercise, name, says, see, replaces or exercise, function, view)
 
     return wrap

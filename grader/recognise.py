@@ -2,12 +2,12 @@
 
 A misconception is recognised when it gives, on every input that the checks used, what the
 student's function gave: the same value, or the same kind of exception, with the arguments left
-in the same condition.
+in the same condition. Where it has a view, a value is the same when the view of it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from grader import wire
 from grader.compare import agrees
@@ -51,17 +51,25 @@ def _same(candidate: Misconception, call: Call) -> bool:
         wire.clone(call.arguments),
         dict(wire.clone(call.keywords)),
     )
-    return _same_outcome(mine, call.outcome)
+    return _same_outcome(mine, call.outcome, _view_of(candidate, call))
 
 
-def _same_outcome(left: Outcome, right: Outcome) -> bool:
+def _view_of(candidate: Misconception, call: Call) -> Callable[[object], object]:
+    view = candidate.view
+    if view is None:
+        return lambda value: value
+    return lambda value: view(value, *wire.clone(call.arguments))
+
+
+def _same_outcome(left: Outcome, right: Outcome, view: Callable[[object], object]) -> bool:
     if left.kind != right.kind:
         return False
     if left.kind == "raised":
         return left.error == right.error
     if left.kind != "value":
         return True
-    return _close(left.value, right.value) and _close(left.arguments, right.arguments)
+    same_value = _close(view(left.value), view(right.value))
+    return same_value and _close(left.arguments, right.arguments)
 
 
 def _close(left: object, right: object) -> bool:

@@ -1,8 +1,9 @@
-"""Intervals for a mean over random seeds."""
+"""Intervals for a mean over random seeds, and for a share of them."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -62,6 +63,24 @@ def bootstrap_interval(
     drawn = generator.choice(sample, size=(resamples, len(sample))).mean(axis=1)
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(sample.mean()), float(low), float(high), level, len(sample))
+
+
+def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Return the share of successes among n independent runs with Wilson's score interval.
+
+    It stays within [0, 1] and is no single point where all runs succeed, or none.
+    Raises ValueError unless 0 <= successes <= n, 1 <= n and the level lies inside (0, 1).
+    Source: Wilson, Journal of the American Statistical Association 22, 1927.
+    """
+    if not 0 <= successes <= n or n < 1:
+        raise ValueError(f"Expected 0 <= successes <= n and n >= 1, got {successes} and {n}.")
+    if not 0 < level < 1:
+        raise ValueError(f"The level must lie between 0 and 1, got {level}.")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = successes / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), level, n)
 
 
 def t_quantile(probability: float, degrees: int) -> float:
