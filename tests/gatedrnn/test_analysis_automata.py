@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from gatedrnn.analysis import automata
-from gatedrnn.analysis.statistics import wilson_interval
 
 RNG = np.random.default_rng(3)
 
@@ -93,22 +92,3 @@ def test_anbn_strings():
     assert spelled == ["ab....", "aabb..", "aaabbb"] and lengths.tolist() == [2, 4, 6]
     symbols, _ = automata.anbn(3, shortest=3)
     assert symbols.tolist() == [[0, 0, 0, 1, 1, 1]]
-
-
-@pytest.mark.parametrize(
-    ("successes", "n", "low", "high"),
-    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3, printed to four decimals.
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611),
-     (1, 29, 0.0061, 0.1718)],
-)  # fmt: skip
-def test_wilson_interval_is_that_of_the_printed_table(successes, n, low, high):
-    got = wilson_interval(successes, n)
-    assert (got.low, got.high) == pytest.approx((low, high), abs=6e-5)
-    other = wilson_interval(n - successes, n)
-    assert (other.low, other.high) == pytest.approx((1 - high, 1 - low), abs=6e-5)
-
-
-def test_wilson_interval_refuses_what_is_no_share():
-    for successes, n, level in ((-1, 5, 0.95), (6, 5, 0.95), (0, 0, 0.95), (1, 2, 1.0)):
-        with pytest.raises(ValueError, match="Expected 0 <= successes|level must lie"):
-            wilson_interval(successes, n, level)

@@ -143,7 +143,7 @@ def test_the_package_lists_its_names_and_refuses_others():
 
 LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
 BOOK = ROOT / "book"
-UNITS = {"rnn", "gradients", "gru"}  # whose equations stand in chapters of their own
+UNITS = {"rnn", "gradients", "gru", "lstm"}  # whose equations stand in chapters of their own
 
 
 def is_written(label):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from gatedrnn.analysis.statistics import (
+    binomial_interval,
     bootstrap_interval,
     paired_difference,
     t_interval,
@@ -88,3 +89,28 @@ def test_too_little_is_refused():
         t_interval([1.0, 2.0], level=95)
     with pytest.raises(ValueError, match="one degree of freedom"):
         t_quantile(0.5, 0)
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # Printed in tables of exact 95 % confidence limits for a binomial share.
+    [(0, 10, 0.0, 0.3085), (3, 10, 0.0667, 0.6525), (5, 5, 0.4782, 1.0), (1, 20, 0.0013, 0.2487)],
+)
+def test_the_exact_interval_of_a_share_is_that_of_the_tables(successes, n, low, high):
+    interval = binomial_interval(successes, n)
+    assert interval.mean == successes / n and interval.n == n
+    assert interval.low == pytest.approx(low, abs=6e-5)
+    assert interval.high == pytest.approx(high, abs=6e-5)
+
+
+def test_the_exact_interval_of_a_share_covers_at_least_its_level():
+    n = 5
+    for p in np.linspace(0.01, 0.99, 50):
+        covered = sum(
+            math.comb(n, k) * p**k * (1 - p) ** (n - k)
+            for k in range(n + 1)
+            if binomial_interval(k, n).low <= p <= binomial_interval(k, n).high
+        )
+        assert covered >= 0.95
+    with pytest.raises(ValueError, match="got 6 of 5"):
+        binomial_interval(6, 5)

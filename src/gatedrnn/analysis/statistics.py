@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -65,22 +64,34 @@ def bootstrap_interval(
     return Interval(float(sample.mean()), float(low), float(high), level, len(sample))
 
 
-def wilson_interval(successes: int, n: int, level: float = 0.95) -> Interval:
-    """Return the share of successes among n independent runs with Wilson's score interval.
+def binomial_interval(successes: int, n: int, level: float = 0.95) -> Interval:
+    """Return the share of successes in n independent trials, with its exact interval.
 
-    It stays within [0, 1] and is no single point where all runs succeed, or none.
-    Raises ValueError unless 0 <= successes <= n, 1 <= n and the level lies inside (0, 1).
-    Source: Wilson, Journal of the American Statistical Association 22, 1927.
+    The interval holds every probability that the count does not reject in either tail, so that it
+    covers at least the level; with five trials it is wide, as it must be.
+    Raises ValueError for a count that cannot be.
+    Source: Clopper and Pearson (1934).
     """
-    if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"Expected 0 <= successes <= n and n >= 1, got {successes} and {n}.")
-    if not 0 < level < 1:
-        raise ValueError(f"The level must lie between 0 and 1, got {level}.")
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = successes / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(share, max(0.0, middle - half), min(1.0, middle + half), level, n)
+    if n < 1 or not 0 <= successes <= n:
+        raise ValueError(f"Expected a count from 0 to n of at least 1, got {successes} of {n}.")
+    _check_level(level)
+    tail = (1 - level) / 2
+    low = _probability_with_tail(successes, n, tail)
+    high = 1 - _probability_with_tail(n - successes, n, tail)
+    return Interval(successes / n, low, high, level, n)
+
+
+def _probability_with_tail(successes: int, n: int, tail: float) -> float:
+    """The p at which so many successes or more have the probability `tail`; 0 for none."""
+    if successes == 0:
+        return 0.0
+    low, high = 0.0, 1.0
+    while (middle := (low + high) / 2) not in (low, high):
+        at_least = sum(
+            math.comb(n, k) * middle**k * (1 - middle) ** (n - k) for k in range(successes, n + 1)
+        )
+        low, high = (middle, high) if at_least < tail else (low, middle)
+    return low
 
 
 def t_quantile(probability: float, degrees: int) -> float:
@@ -131,6 +142,10 @@ def _checked(values: Sequence[float], level: float) -> np.ndarray:
     sample = np.asarray(values, dtype=float)
     if sample.ndim != 1 or len(sample) < 2:
         raise ValueError(f"An interval needs at least two values, got {sample.size}.")
+    _check_level(level)
+    return sample
+
+
+def _check_level(level: float) -> None:
     if not 0 < level < 1:
         raise ValueError(f"The level must lie between 0 and 1, got {level}.")
-    return sample

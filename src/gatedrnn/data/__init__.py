@@ -1,5 +1,6 @@
 """Data by name: seeded synthetic tasks, and real sets with address, checksum and licence."""
 
+from gatedrnn.data.music import load_music, pad_rolls, piano_roll
 from gatedrnn.data.sources import DataError, dataset_names, describe, fetch
 from gatedrnn.data.synthetic import adding_problem, copy_memory
 from gatedrnn.data.text import (
@@ -24,6 +25,9 @@ __all__ = [
     "dataset_names",
     "describe",
     "fetch",
+    "load_music",
     "load_text",
+    "pad_rolls",
+    "piano_roll",
     "split_text",
 ]

@@ -28,6 +28,7 @@ from .lstm import (
     lstm_step_backward,
     lstm_unroll,
 )
+from .lstm_variants import lstm_step_ablated, lstm_step_cifg, lstm_step_peepholes
 from .rnn import (
     rnn_backward,
     rnn_preactivation_gradient,
@@ -54,7 +55,10 @@ __all__ = [
     "lstm_gate_gradients",
     "lstm_gates",
     "lstm_step",
+    "lstm_step_ablated",
     "lstm_step_backward",
+    "lstm_step_cifg",
+    "lstm_step_peepholes",
     "lstm_unroll",
     "rnn_backward",
     "rnn_preactivation_gradient",

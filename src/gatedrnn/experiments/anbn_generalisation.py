@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gatedrnn.analysis.automata import anbn, code
-from gatedrnn.analysis.statistics import bootstrap_interval, wilson_interval
+from gatedrnn.analysis.statistics import binomial_interval, bootstrap_interval
 from gatedrnn.experiments.options import Options
 from gatedrnn.experiments.runs import Place, Run, run_all
 from gatedrnn.training import clip_by_global_norm, seed_everything
@@ -193,4 +193,4 @@ def _summary(
 
 
 def _share(successes: list[bool]) -> dict[str, Any]:
-    return {"count": sum(successes), **wilson_interval(sum(successes), len(successes)).as_dict()}
+    return {"count": sum(successes), **binomial_interval(sum(successes), len(successes)).as_dict()}

@@ -7,6 +7,7 @@ from gatedrnn.experiments.options import ExperimentError, Options
 
 # Modules are named, not imported: running one should not import the others.
 _MODULES = {
+    "ablations": "gatedrnn.experiments.ablations",
     "anbn_generalisation": "gatedrnn.experiments.anbn_generalisation",
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",

@@ -41,7 +41,7 @@ def _source() -> str:
     """Return a digest of the code that makes a run's result, so that none outlives its code."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for folder in ("data", "experiments", "models", "training"):
+    for folder in ("cells", "data", "experiments", "models", "training"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
