@@ -1,4 +1,4 @@
-"""The shape cheat sheet: its tables stop the build when a row is wrong, and Keras and ONNX agree."""
+"""The shape cheat sheet: a wrong row stops the build, and Keras and ONNX agree with it."""
 
 import numpy as np
 import pytest
