@@ -206,7 +206,7 @@ def test_an_interrupt_is_one_sentence_and_leaves_no_record(toy, tmp_path, capsys
 def test_what_cannot_be_run_is_said_in_one_line(toy, tmp_path, capsys, monkeypatch):
     assert cli.main(["run", "toi"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("There is no experiment called 'toi'; choose one of: cpu_time, grad")
+    assert said.startswith("There is no experiment called 'toi'; choose one of: ablations, ")
     assert said.count("\n") == 1
     assert cli.main(["show", "toy"]) == 1
     assert "make it with: python -m gatedrnn.experiments run toy" in capsys.readouterr().err
