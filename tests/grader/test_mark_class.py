@@ -88,7 +88,7 @@ def test_records_fulfil_their_schema_and_say_what_happened(room: Classroom) -> N
         made = json.loads(path.read_text())
         jsonschema.validate(made, record.schema())
         statuses[made["student"]] = made["status"]
-        assert made["isolation"] == "plain subprocess"
+        assert made["isolation"] == room.factory.isolation
     assert statuses == {name: item[2] for name, item in hand_ins().items()}
 
 
