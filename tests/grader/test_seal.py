@@ -235,7 +235,6 @@ for fd in range(3, 256):
     try: kind = os.readlink(f"/dev/fd/{fd}")
     except OSError: pass
     else: GOT.append(kind)
-open_ones = [fd for fd in range(3, 256) if not __import__("contextlib").suppress]
 count = 0
 for fd in range(3, 256):
     try: os.fstat(fd); count += 1
@@ -297,11 +296,12 @@ _DEADLY = {
 @pytest.mark.parametrize("name", _DEADLY)
 def test_a_deadly_cell_costs_itself_alone(name: str, room, unit, factory) -> None:
     folder = room.root.parent
+    factory.start(LIMITS).end()
     parent = factory._parent
     made = marked(c.with_cell(_DEADLY[name]), unit, factory, folder)
     assert made.status == "marked"
     assert scores(made) == c.worth()
-    assert factory._parent is parent and (parent is None or parent.alive())
+    assert factory._parent is parent and parent.alive()
     assert scores(marked(c.full().bytes(), unit, factory, folder)) == c.worth()
 
 
