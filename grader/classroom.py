@@ -286,7 +286,7 @@ class Classroom:
 
     def _key(self, hand_in: HandIn) -> str:
         digest = submission.digest(self._safe_path(hand_in))
-        return record.key(digest, course.version(hand_in.slug), self.limits)
+        return record.key(digest, course.version(hand_in.slug), self.limits, self.unsealed)
 
     def _safe_path(self, hand_in: HandIn) -> Path:
         """The hand-in's path; a folder on the way that is a link, when there is one."""
@@ -319,7 +319,7 @@ class Classroom:
         from grader import gradebook as bridge
 
         digest = submission.digest(self._safe_path(hand_in))
-        if record.key(digest, made["course"], self.limits) != made["key"]:
+        if record.key(digest, made["course"], self.limits, self.unsealed) != made["key"]:
             raise ClassFault(
                 f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed while it was "
                 "marked; run the command again."
