@@ -41,10 +41,11 @@ def _explain(error: Exception) -> str | None:
     from grader.engine import ChecksUnreadable
     from grader.marking import MarkingFault
     from grader.notebooks import SourceError
+    from grader.pool import PoolFault
     from grader.worker.seal import SealFault
 
     ours = (units.UnknownName, ClassFault, CourseFault, ChecksUnreadable, MarkingFault,
-            SourceError, SealFault)  # fmt: skip
+            SourceError, PoolFault, SealFault)  # fmt: skip
     if isinstance(error, ours):
         return str(error)
     if isinstance(error, OSError):
@@ -125,8 +126,9 @@ def _mark(arguments: argparse.Namespace) -> None:
         slugs = [arguments.unit]
     started = time.monotonic()
     outcome = mark_class(
-        room, slugs, arguments.student, jobs=arguments.jobs, show=_line_for_a_terminal()
-    )
+        room, slugs, arguments.student, jobs=arguments.jobs, scheduler=arguments.scheduler,
+        show=_line_for_a_terminal(), say=_say,
+    )  # fmt: skip
     total = len(outcome.records)
     if not total:
         print("Nothing has been handed in to a released unit; see submitted/ and `grader release`.")
@@ -235,7 +237,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="mark even where hostile code cannot be kept in (see `grader doctor`)",
     )
-    mark.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    where = mark.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="mark on the dask cluster of this scheduler"
+    )
     feedback = of_class("feedback", _feedback, "make the pages to give back")
     feedback.add_argument("--student", help="one student only")
     of_class("report", _report, "how the class did, and what to teach again")
