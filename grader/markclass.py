@@ -15,7 +15,6 @@ from typing import Any
 
 from tqdm import tqdm
 
-from grader import course
 from grader.classroom import Classroom, HandIn
 from grader.pool import Crew, Here, Local, do_all
 
@@ -36,16 +35,10 @@ def mark_class(
     student: str | None = None,
     *,
     jobs: int | None = None,
-    scheduler: str | None = None,
     seed: int | None = None,
     show: Callable[[str], None] | None = None,
-    say: Callable[[str], None] = print,
 ) -> Outcome:
-    """Mark all hand-ins, or those to some units or of one student, and enter them.
-
-    By `jobs` processes on this machine, or by the workers of the dask `scheduler` at this address.
-    `show` is given a line for each mark, `say` a sentence about what an instructor should know.
-    """
+    """Mark all hand-ins, or those to some units or of one student, and enter them."""
     hand_ins = room.hand_ins(slugs, student)
     for slug in dict.fromkeys(h.slug for h in hand_ins):
         room.unit(slug)  # a fault of the course speaks before anything is marked
@@ -63,7 +56,7 @@ def mark_class(
         if not todo:
             return outcome
         bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False)
-        with bar, contextlib.closing(_crew(room, todo, jobs, scheduler, say)) as crew:
+        with bar, contextlib.closing(_crew(room, len(todo), jobs)) as crew:
             for hand_in, made in _judge_all(room, todo, crew, seed):
                 bar.set_postfix_str(f"{hand_in.student} {hand_in.slug}")
                 room.enter(gradebook, hand_in, made)
@@ -114,18 +107,7 @@ def _judge_all(
         yield hand_in, room.keep(hand_in, made)
 
 
-def _crew(
-    room: Classroom,
-    todo: list[HandIn],
-    jobs: int | None,
-    scheduler: str | None,
-    say: Callable[[str], None],
-) -> Crew:
-    """Who marks: workers of a cluster, processes beside this one, or this one."""
-    if scheduler is not None:
-        from grader.cluster import Cluster
-
-        versions = {h.slug: course.version(h.slug) for h in todo}
-        return Cluster(scheduler, versions, room.unsealed, say)
-    size = min(jobs or os.cpu_count() or 1, len(todo))
+def _crew(room: Classroom, todo: int, jobs: int | None) -> Crew:
+    """Who marks: processes beside this one, or this one."""
+    size = min(jobs or os.cpu_count() or 1, todo)
     return Here(room.factory) if size <= 1 else Local(size, type(room.factory))

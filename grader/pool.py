@@ -1,7 +1,7 @@
 """Make many marks at once, wherever there are processes for it; none that ends early costs a mark.
 
-A `Crew` is a place where jobs are done: this process, processes beside it, or a cluster. `do_all`
-is the same for each. A job whose process ended is done again at the end, with no other beside it,
+A `Crew` is a place where jobs are done: this process, or processes beside it. `do_all` is the
+same for each. A job whose process ended is done again at the end, with no other beside it,
 so that one that ends its process each time is known for it and is given up.
 """
 
