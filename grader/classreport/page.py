@@ -89,7 +89,7 @@ def _drawings(unit: dict[str, Any]) -> dict[str, Markup]:
         means = ", ".join(f"{e['exercise']} {_percent(e['mean'])}" for e in exercises)
         made["items"] = _svg(
             fig, f"{slug}-items", f"Bars of the mean share of the points of each exercise in "
-            f"{slug}, with a ring for each property; a table further down has the numbers. {means}.",
+            f"{slug}, a ring for each property; a table further down has the numbers. {means}.",
         )  # fmt: skip
     if met := unit["misconceptions"][:12]:
         fig = marks.counts(
