@@ -16,11 +16,6 @@ from tests.grader import classes as c
 
 #: The kinds of trouble, by the module that holds their entries.
 KINDS = {
-    "tampering": "tampering with the tools that the checks would use",
-    "lying": "objects that lie about themselves",
-    "reading": "reading what is not theirs",
-    "forging": "forging outputs and metadata",
-    "harming": "harm to the machine or to classmates",
     "broken": "broken files",
     "honest": "honest oddities",
 }

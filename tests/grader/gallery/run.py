@@ -194,7 +194,7 @@ def _listening() -> set[str]:
 
 def _left_behind(before: dict[str, set[str]], room: Classroom) -> list[str]:
     room.factory.close() if hasattr(room.factory, "close") else None
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while True:  # a process that has been killed takes a moment to be gone
         now = _traces(room)
         left = [f"{what}: {x}" for what in now for x in sorted(now[what] - before[what])]
