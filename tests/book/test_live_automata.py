@@ -1,10 +1,6 @@
 """The live figure of the chapter on what gates can compute: arithmetic, drawing, controls."""
 
-import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,25 +8,22 @@ import pytest
 
 from gatedrnn.analysis.automata import gru_states, scalar_cell
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "book" / "_static" / "live" / "automata-unit.js"
+from .conftest import ROOT, Moved, load
+
 DRAWING = ROOT / "book" / "_diagrams" / "automata-live.svg"
 WEIGHTS = ("w_z", "b_z", "w_n", "b_n", "w_h")
 
-node = pytest.mark.skipif(
-    shutil.which("node") is None, reason="node runs the page's script outside a browser; install it"
-)
+pytestmark = pytest.mark.browser
 
 
-def run_script(expression: str, values: object) -> object:
-    """Evaluate `expression` with what the script exports, and the JSON `values`."""
-    program = (
-        f"const {{run, shapes, firstWrong, START}} = require({json.dumps(str(SCRIPT))});"
-        f"const values = {json.dumps(values)};"
-        f"console.log(JSON.stringify({expression}));"
+@pytest.fixture(scope="module")
+def script(scripts):
+    load(scripts, "automata-unit")
+    return lambda expression, values=None: scripts.evaluate(
+        "values => { const { run, shapes, firstWrong, START } = gatedrnnLive.automataUnit;"
+        f" return {expression}; }}",
+        values,
     )
-    done = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def equations(v: dict) -> np.ndarray:
@@ -58,26 +51,23 @@ def draws() -> list[dict]:
     ]
 
 
-@node
-def test_the_script_computes_the_equations():
+def test_the_script_computes_the_equations(script):
     values = draws()
-    for v, got in zip(values, run_script("values.map(run)", values), strict=True):
+    for v, got in zip(values, script("values.map(run)", values), strict=True):
         np.testing.assert_allclose(got, equations(v), rtol=0, atol=1e-12)
 
 
-@node
-def test_the_first_wrong_bit_is_found():
+def test_the_first_wrong_bit_is_found(script):
     # With a factor of 20 and these weights the unit copies the last bit it read.
     copy = {"k": 20, "w_z": 0, "b_z": -1, "w_n": 2, "b_n": -1, "w_h": 0, "h0": -1}
     cases = [("0001", "latch", 0), ("0010", "latch", 4), ("0010", "toggle", 4)]
     for bits, machine, want in [*cases, ("001", "toggle", 0)]:
-        got = run_script("firstWrong(values[0], values[1])", [copy | {"bits": bits}, machine])
+        got = script("firstWrong(values[0], values[1])", [copy | {"bits": bits}, machine])
         assert got == want, (bits, machine)
 
 
-@node
-def test_the_still_drawing_shows_the_start_values():
-    start, shapes = run_script("START", None), run_script("shapes(START)", None)
+def test_the_still_drawing_shows_the_start_values(script):
+    start, shapes = script("START"), script("shapes(START)")
     svg = ElementTree.parse(DRAWING)
     paths = {e.get("data-path"): e.get("d") for e in svg.iter() if e.get("data-path")}
     assert paths == {name: shapes[name] for name in ("zero", "one", "trace")}
@@ -94,42 +84,62 @@ def test_the_still_drawing_shows_the_start_values():
 
 
 @pytest.fixture(scope="module")
-def page(browser, html):
-    """The chapter on a narrow phone, opened from its file, with the figure at work."""
-    page = browser.new_page(viewport={"width": 360, "height": 800})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((html / "book" / "automata.html").as_uri())
-    page.wait_for_selector(".live-automata-unit.is-live")
-    yield page
-    page.close()
-    assert errors == []
+def live(browser, html):
+    live = Moved(browser, html, "automata", ".live-automata-unit")
+    yield live
+    live.close()
 
 
-@pytest.mark.browser
-def test_the_controls_move_the_figure(page):
-    trace = page.locator('.live-automata-unit [data-path="trace"]')
-    words = page.locator(".live-automata-unit").get_by_role("status")
-    assert "As a latch that a 1 sets it is right after every bit." in words.text_content()
-    assert "As a toggle it is wrong after bit 7." in words.text_content()
-    page.locator("#live-automata-bits").fill("0x110")  # what is no bit is dropped
-    assert page.locator("#live-automata-bits").input_value() == "0110"
-    assert "After 4 bits" in words.text_content()
-    assert "As a toggle it is wrong after bit 3." in words.text_content()
+def values_of(live) -> dict:
+    """The values of all the controls, as a reader has set them."""
+    return live.figure.evaluate(
+        """figure => Object.fromEntries([...figure.querySelectorAll('input')].map((input) => [
+          input.id.replace('live-automata-', ''),
+          input.type === 'range' ? Number(input.value) : input.value]))"""
+    )
+
+
+def assert_agrees(live) -> None:
+    """The last state in words is that of the package, for the reader's weights and string."""
+    v = values_of(live)
+    said = re.search(rf"After {len(v['bits'])} bits the state is (\S+):", live.words)[1]
+    assert float(said.replace("\u2212", "-")) == pytest.approx(equations(v)[-1], abs=0.0051)
+
+
+def test_the_controls_move_the_figure(live):
+    trace = live.figure.locator('[data-path="trace"]')
+    assert "As a latch that a 1 sets it is right after every bit." in live.words
+    assert "As a toggle it is wrong after bit 7." in live.words
+    bits = live.figure.locator("#live-automata-bits")
+    bits.fill("0x110")  # what is no bit is dropped
+    assert bits.input_value() == "0110"
+    assert "As a toggle it is wrong after bit 3." in live.words
+    assert_agrees(live)
     before = trace.get_attribute("d")
     for key in ("k", "h0", *WEIGHTS):
-        slider = page.locator(f"#live-automata-{key}")
-        slider.focus()
-        for _ in range(3):
-            page.keyboard.press("ArrowLeft")
+        live.press(f"live-automata-{key}", "ArrowLeft", 3)
+        assert_agrees(live)
     assert trace.get_attribute("d") != before
-    page.get_by_role("button", name="Hard threshold", exact=True).click()
-    assert "neither side" in words.text_content()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert live.touch("live-automata-w_h", 0.2) < -1.5
+    assert_agrees(live)
 
 
-@pytest.mark.browser
-def test_every_control_has_a_name(page):
-    for control in page.locator(".live-automata-unit input").all():
-        labels = control.evaluate("input => [...input.labels].map(l => l.textContent.trim())")
-        assert labels and all(labels)
+def test_every_example_shows_what_it_says(live):
+    says = {
+        "Once a 1": "As a latch that a 1 sets it is right after every bit.",
+        "The same, leaking": "wrong after bit",
+        "Hard threshold": "neither side",
+        "Plain unit": "As a toggle it is wrong",
+        "A toggle": "As a toggle it is right after every bit.",
+    }
+    buttons = live.figure.locator(".live-presets button")
+    assert buttons.all_text_contents() == list(says)
+    for name, words in says.items():
+        live.figure.get_by_role("button", name=name, exact=True).click()
+        assert words in live.words
+        assert_agrees(live)
+
+
+def test_every_control_has_a_name_and_the_words_are_spoken(live):
+    live.assert_usable()
+    live.assert_spoken()

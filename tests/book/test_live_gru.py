@@ -1,10 +1,6 @@
 """The live figure of the chapter on the GRU: its arithmetic, its drawing, and its controls."""
 
-import json
 import re
-import shutil
-import subprocess
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,25 +8,21 @@ import pytest
 
 from gatedrnn.equations import gru_gates, gru_step, gru_step_reset_before
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "book" / "_static" / "live" / "gru-step.js"
+from .conftest import ROOT, Moved, load
+
 DRAWING = ROOT / "book" / "_diagrams" / "gru-live.svg"
 WEIGHTS = ("w_ir", "w_hr", "b_r", "w_iz", "w_hz", "b_z", "w_in", "w_hn", "b_in", "b_hn")
 
-node = pytest.mark.skipif(
-    shutil.which("node") is None, reason="node runs the page's script outside a browser; install it"
-)
+pytestmark = pytest.mark.browser
 
 
-def run_script(expression: str, values: object) -> object:
-    """Evaluate `expression` with the script's `step` and `START`, and the JSON `values`."""
-    program = (
-        f"const {{step, START}} = require({json.dumps(str(SCRIPT))});"
-        f"const values = {json.dumps(values)};"
-        f"console.log(JSON.stringify({expression}));"
+@pytest.fixture(scope="module")
+def script(scripts):
+    load(scripts, "gru-step")
+    return lambda expression, values=None: scripts.evaluate(
+        f"values => {{ const {{ step, START }} = gatedrnnLive.gruStep; return {expression}; }}",
+        values,
     )
-    done = subprocess.run(["node", "-e", program], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
 
 
 def equations(v: dict) -> dict[str, float]:
@@ -69,26 +61,23 @@ def draws() -> list[dict]:
     ]
 
 
-@node
-def test_the_script_computes_the_equations():
+def test_the_script_computes_the_equations(script):
     values = draws()
-    for v, got in zip(values, run_script("values.map(step)", values), strict=True):
+    for v, got in zip(values, script("values.map(step)", values), strict=True):
         for name, want in equations(v).items():
             if want is not None:
                 assert got[name] == pytest.approx(want, abs=1e-12), (name, v)
 
 
-@node
-def test_extreme_gates_do_not_overflow():
-    start = run_script("START", None)
+def test_extreme_gates_do_not_overflow(script):
+    start = script("START")
     for bias in (-1000, 1000):
-        got = run_script("step(values)", {**start, "b_r": bias, "b_z": bias})
+        got = script("step(values)", {**start, "b_r": bias, "b_z": bias})
         assert all(np.isfinite(value) for value in got.values())
 
 
-@node
-def test_the_still_drawing_shows_the_start_values():
-    start, svg = run_script("START", None), ElementTree.parse(DRAWING)
+def test_the_still_drawing_shows_the_start_values(script):
+    start, svg = script("START"), ElementTree.parse(DRAWING)
     want = equations(start) | {"x": start["x"], "h": start["h"]}
     texts = {e.get("data-text"): e.text for e in svg.iter() if e.get("data-text")}
     for name in ("x", "h", "r", "z", "n", "next"):
@@ -100,29 +89,18 @@ def test_the_still_drawing_shows_the_start_values():
 
 
 @pytest.fixture(scope="module")
-def page(browser, html):
-    """The chapter on a narrow phone, opened from its file, with the figure at work."""
-    page = browser.new_page(viewport={"width": 360, "height": 800})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((html / "book" / "gru.html").as_uri())
-    page.wait_for_selector(".live-gru-step.is-live")
-    yield page
-    page.close()
-    assert errors == []
+def live(browser, html):
+    live = Moved(browser, html, "gru", ".live-gru-step")
+    yield live
+    live.close()
 
 
-def shown(page, name: str) -> float:
-    text = page.locator(f'.live-gru-step [data-text="{name}"]').text_content()
-    return float(text.replace("\u2212", "-"))
-
-
-def state_of(page) -> dict:
+def state_of(live) -> dict:
     """The values of all the controls, as a reader has set them."""
-    return page.evaluate(
-        """() => {
+    return live.figure.evaluate(
+        """figure => {
           const values = {};
-          document.querySelectorAll('.live-gru-step input').forEach((input) => {
+          figure.querySelectorAll('input').forEach((input) => {
             const key = (input.id || input.name).replace('live-gru-', '');
             if (input.type === 'range') values[key] = Number(input.value);
             else if (input.checked) values[key] = input.value;
@@ -132,52 +110,47 @@ def state_of(page) -> dict:
     )
 
 
-def assert_agrees(page) -> None:
-    want = equations(state_of(page))
+def assert_agrees(live) -> None:
+    want = equations(state_of(live))
     for name in ("r", "z", "next"):
-        assert shown(page, name) == pytest.approx(want[name], abs=0.0051), name
+        assert live.number(name) == pytest.approx(want[name], abs=0.0051), name
 
 
-@pytest.mark.browser
-def test_the_controls_move_the_figure(page):
-    assert_agrees(page)
-    before = shown(page, "next")
+def test_the_controls_move_the_figure(live):
+    assert_agrees(live)
+    before = live.number("next")
     for key in ("x", "h", "b_r", "b_z"):
-        slider = page.locator(f"#live-gru-{key}")
-        slider.focus()
-        for _ in range(7):
-            page.keyboard.press("ArrowRight")
-        assert_agrees(page)
-    assert shown(page, "next") != before
-    for radio in page.locator(".live-gru-step input[type=radio]").all():
+        live.press(f"live-gru-{key}", "ArrowRight", 7)
+        assert_agrees(live)
+    assert live.number("next") != before
+    for radio in live.figure.locator("input[type=radio]").all():
         radio.check()
-        assert_agrees(page)
+        assert_agrees(live)
+    for share in (0.25, 0.8):
+        moved = live.touch("live-gru-x", share)
+        assert moved == state_of(live)["x"] == pytest.approx(4 * share - 2, abs=0.3)
+        assert_agrees(live)
 
 
-@pytest.mark.browser
-def test_every_example_shows_what_it_says(page):
-    buttons = page.locator(".live-gru-step .live-presets button")
-    for name in buttons.all_text_contents():
-        page.get_by_role("button", name="As at first", exact=True).click()
-        page.get_by_role("button", name=name, exact=True).click()
-        assert_agrees(page)
-        v = state_of(page)
+def test_every_example_shows_what_it_says(live):
+    for name in live.figure.locator(".live-presets button").all_text_contents():
+        live.figure.get_by_role("button", name="As at first", exact=True).click()
+        live.figure.get_by_role("button", name=name, exact=True).click()
+        assert_agrees(live)
+        v = state_of(live)
         if "eep" in name:
-            assert shown(page, "next") == shown(page, "h")
+            assert live.number("next") == live.number("h")
         if name == "Write":
-            assert shown(page, "next") == shown(page, "n")
+            assert live.number("next") == live.number("n")
         if name == "Start fresh":
             fresh = np.tanh(v["w_in"] * v["x"] + v["b_in"])
-            assert shown(page, "next") == pytest.approx(fresh, abs=0.0051)
+            assert live.number("next") == pytest.approx(fresh, abs=0.0051)
 
 
-@pytest.mark.browser
-def test_every_control_has_a_name_and_the_words_are_spoken(page):
-    figure = page.locator(".live-gru-step")
-    for control in figure.locator("input").all():
-        labels = control.evaluate("input => [...input.labels].map(l => l.textContent.trim())")
-        assert labels and all(labels)
-    page.get_by_role("button", name="Write", exact=True).click()
-    words = figure.get_by_role("status").text_content()
-    assert "keeps 0 % of the old state" in words
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+def test_every_control_has_a_name_and_the_words_are_spoken(live):
+    live.assert_usable()
+    live.figure.get_by_role("button", name="Write", exact=True).click()
+    assert "keeps 0 % of the old state" in live.words
+    live.assert_spoken()
+    # The description of the drawing is that of the values that stand.
+    assert live.figure.locator("svg").get_attribute("aria-label") == live.words

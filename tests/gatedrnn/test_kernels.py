@@ -1,5 +1,7 @@
 """The fused kernels against ``torch.nn``, finite differences, and what they promise to keep."""
 
+import importlib
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -117,6 +119,24 @@ def test_gradients_are_those_of_finite_differences(kind, recompute):
         return fused(kind, x, rest[:count], rest[count:], recompute)
 
     assert torch.autograd.gradcheck(function, (x, *states, *parameters))
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+@pytest.mark.parametrize("enabled", [False, True])
+def test_gates_are_kept_where_a_backward_pass_may_come_and_only_there(kind, enabled, monkeypatch):
+    module = importlib.import_module(f"gatedrnn.kernels.{kind}")
+    forward, kept = module._forward, []
+
+    def watched(*arguments):
+        results = forward(*arguments)
+        kept.extend(results[-1])
+        return results
+
+    monkeypatch.setattr(module, "_forward", watched)
+    x, states, parameters = case(kind, 6, 3, 5, 4)
+    with torch.set_grad_enabled(enabled):
+        fused(kind, x, states, parameters)
+    assert bool(kept) == enabled
 
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])

@@ -1,12 +1,10 @@
 /* The live figure of the chapter on what gates can compute: one unit of a GRU reads a string of bits.
 
-   The drawing is in the page already, as the values that the controls start from make it; this script
-   adds the controls and redraws. It is a plain script without a library, so that it also works from a
-   file. `run` and `shapes` are the whole arithmetic, and are tested against gatedrnn.equations. */
+   `run` and `shapes` are the whole arithmetic. */
 (() => {
   "use strict";
 
-  const sigmoid = (a) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a)));
+  const { sigmoid, show, Figure, start } = globalThis.gatedrnnLive;
 
   const OPEN = 10; // the sum of the reset gate, which is left open throughout
 
@@ -60,11 +58,6 @@
     return 0;
   };
 
-  if (typeof module !== "undefined" && module.exports) {
-    module.exports = { step, run, shapes, firstWrong, START };
-    return;
-  }
-
   const SLIDERS = [
     { key: "k", name: "factor k", min: 0.5, max: 10, step: 0.1, of: "state" },
     { key: "h0", name: "start h0", min: -1, max: 1, step: 0.05, of: "state" },
@@ -77,94 +70,34 @@
     { name: "The same, leaking", values: { ...START, k: 3, w_h: 0, bits: "000100000000000000000000" } },
     { name: "Hard threshold", values: { ...START, k: 0.5 } },
     { name: "Plain unit", values: { ...START, w_z: 0, b_z: -4 } },
+    { name: "A toggle", values: { ...START, w_n: 0, w_h: -1 } },
   ];
-
-  const show = (value, places = 2) => {
-    const text = value.toFixed(places);
-    return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "\u2212");
-  };
 
   const verdict = (v, machine, words) => {
     const wrong = firstWrong(v, machine);
     return wrong ? `As ${words} it is wrong after bit ${wrong}.` : `As ${words} it is right after every bit.`;
   };
 
-  const make = (tag, attributes = {}, text = "") => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.textContent = text;
-    return element;
-  };
-
-  class Figure {
+  class AutomataUnit extends Figure {
     constructor(root) {
-      this.root = root;
-      this.svg = root.querySelector("svg");
-      this.values = { ...START };
-      this.inputs = {};
-      this.build();
-      this.draw();
+      super(root, "automata", START);
     }
 
     build() {
-      const panel = make("div", { class: "live-panel" });
-      this.words = make("p", { class: "live-words", role: "status" });
-      const sliders = make("div", { class: "live-sliders" });
-      sliders.append(this.string());
-      SLIDERS.forEach((slider) => sliders.append(this.slider(slider)));
-      const presets = make("div", { class: "live-presets", role: "group", "aria-label": "Examples" });
-      for (const preset of PRESETS) {
-        const button = make("button", { type: "button" }, preset.name);
-        button.addEventListener("click", () => this.set(preset.values));
-        presets.append(button);
-      }
-      panel.append(this.words, sliders, presets);
-      this.root.querySelector(".live-drawing").after(panel);
-      this.root.classList.add("is-live");
+      const box = this.sliders(SLIDERS);
+      box.prepend(this.text({
+        key: "bits", name: "bits", of: "input",
+        clean: (typed) => typed.replace(/[^01]/g, "").slice(0, LONGEST),
+        attributes: { inputmode: "numeric", maxlength: LONGEST },
+      }));
+      this.presets(PRESETS);
     }
 
-    string() {
-      const row = make("div", { class: "live-slider input" });
-      const input = make("input", {
-        type: "text", id: "live-automata-bits", inputmode: "numeric", maxlength: LONGEST,
-        autocomplete: "off", spellcheck: "false",
-      });
-      input.addEventListener("input", () => {
-        this.set({ bits: input.value.replace(/[^01]/g, "").slice(0, LONGEST) });
-      });
-      this.inputs.bits = { input };
-      row.append(make("label", { for: "live-automata-bits" }, "bits"), input);
-      return row;
-    }
-
-    slider({ key, name, min, max, step: by, of }) {
-      const id = `live-automata-${key}`;
-      const row = make("div", { class: `live-slider ${of}` });
-      const input = make("input", { type: "range", id, min, max, step: by });
-      const value = make("span", { class: "live-value", "aria-hidden": "true" });
-      input.addEventListener("input", () => this.set({ [key]: Number(input.value) }));
-      this.inputs[key] = { input, value };
-      row.append(make("label", { for: id }, name), input, value);
-      return row;
-    }
-
-    set(values) {
-      Object.assign(this.values, values);
-      this.draw();
-    }
-
-    draw() {
-      const v = this.values;
+    draw(v) {
       const states = run(v);
-      for (const [key, { input, value }] of Object.entries(this.inputs)) {
-        if (String(input.value) !== String(v[key])) input.value = v[key];
-        if (!value) continue;
-        input.setAttribute("aria-valuetext", show(v[key]));
-        value.textContent = show(v[key]);
-      }
       const { zero, one, trace, letters } = shapes(v);
       for (const [name, path] of Object.entries({ zero, one, trace })) {
-        this.svg.querySelector(`[data-path="${name}"]`).setAttribute("d", path);
+        this.find("path", name).setAttribute("d", path);
       }
       const bits = this.svg.querySelector("[data-bits]");
       bits.replaceChildren(...letters.map((x, t) => {
@@ -175,10 +108,11 @@
         return text;
       }));
       const last = states[states.length - 1];
-      this.words.textContent = `After ${v.bits.length} bits the state is ${show(last)}: ${side(last)}. ` +
+      return `After ${v.bits.length} bits the state is ${show(last)}: ${side(last)}. ` +
         `${verdict(v, "latch", "a latch that a 1 sets")} ${verdict(v, "toggle", "a toggle")}`;
     }
   }
 
-  document.querySelectorAll(".live-automata-unit").forEach((root) => new Figure(root));
+  globalThis.gatedrnnLive.automataUnit = { step, run, shapes, firstWrong, START };
+  start(".live-automata-unit", AutomataUnit);
 })();

@@ -1,12 +1,8 @@
-/* The live figure of the GRU chapter: one unit of a GRU, computed in the page.
-
-   The drawing is in the page already, with the values that the sliders start from; this script adds
-   the sliders and redraws. It is a plain script without a library, so that it also works from a file.
-   `step` is the whole arithmetic, and is tested against gatedrnn.equations. */
+/* The live figure of the GRU chapter: one unit of a GRU, computed in the page. */
 (() => {
   "use strict";
 
-  const sigmoid = (a) => (a >= 0 ? 1 / (1 + Math.exp(-a)) : Math.exp(a) / (1 + Math.exp(a)));
+  const { sigmoid, show, Figure, start } = globalThis.gatedrnnLive;
 
   /* One step of a GRU with one unit. `reset` is "after" or "before" the recurrent product, `sense`
      is "keeps" or "writes", what z near 1 does to the old state. */
@@ -57,16 +53,6 @@
     { name: "As at first", values: START },
   ];
 
-  if (typeof module !== "undefined" && module.exports) {
-    module.exports = { step, START };
-    return;
-  }
-
-  const show = (value, places = 2) => {
-    const text = value.toFixed(places);
-    return (Number(text) === 0 ? text.replace("-", "") : text).replace("-", "\u2212");
-  };
-
   /* The sentences that a reader hears, and that say what the drawing shows. */
   const inWords = (v, s) => {
     const past = s.r < 0.005 ? "none" : s.r > 0.995 ? "all" : `${show(100 * s.r, 0)} %`;
@@ -76,127 +62,51 @@
       `${show(100 * (1 - s.keep), 0)} % of the candidate: the new state is ${show(s.next)}.`;
   };
 
-  class Figure {
-    constructor(root) {
-      this.root = root;
-      this.svg = root.querySelector("svg");
-      this.values = { ...START };
-      this.inputs = {};
-      this.build();
-      this.draw();
-    }
-
-    build() {
-      const panel = make("div", { class: "live-panel" });
-      const presets = make("div", { class: "live-presets", role: "group", "aria-label": "Examples" });
-      for (const preset of PRESETS) {
-        const button = make("button", { type: "button" }, preset.name);
-        button.addEventListener("click", () => this.set(preset.values));
-        presets.append(button);
-      }
-      const sliders = make("div", { class: "live-sliders" });
-      SLIDERS.forEach((slider) => sliders.append(this.slider(slider)));
-      const more = make("details", { class: "live-more" });
-      const weights = make("div", { class: "live-sliders" });
-      WEIGHTS.forEach((weight) => weights.append(this.slider(weight)));
-      more.append(make("summary", {}, "The other weights"), weights);
-      const choices = make("div", { class: "live-choices" });
-      CHOICES.forEach((choice) => choices.append(this.choice(choice)));
-      this.words = make("p", { class: "live-words", role: "status" });
-      panel.append(this.words, sliders, presets, choices, more);
-      this.root.querySelector(".live-drawing").after(panel);
-      this.root.classList.add("is-live");
-    }
-
-    slider({ key, name, min, max, of }) {
-      const id = `live-gru-${key}`;
-      const row = make("div", { class: `live-slider ${of}` });
-      const input = make("input", { type: "range", id, min, max, step: 0.05 });
-      // The slider itself tells its value to a screen reader; this copy is for the eyes.
-      const value = make("span", { class: "live-value", "aria-hidden": "true" });
-      input.addEventListener("input", () => this.set({ [key]: Number(input.value) }));
-      this.inputs[key] = { input, value };
-      row.append(make("label", { for: id }, name), input, value);
-      return row;
-    }
-
-    choice({ key, legend, options }) {
-      const box = make("fieldset");
-      box.append(make("legend", {}, legend));
-      this.inputs[key] = { options: {} };
-      for (const [option, words] of options) {
-        const label = make("label");
-        const input = make("input", { type: "radio", name: `live-gru-${key}`, value: option });
-        input.addEventListener("change", () => this.set({ [key]: option }));
-        this.inputs[key].options[option] = input;
-        label.append(input, ` ${words}`);
-        box.append(label);
-      }
-      return box;
-    }
-
-    set(values) {
-      Object.assign(this.values, values);
-      this.draw();
-    }
-
-    draw() {
-      const v = this.values;
-      const s = step(v);
-      for (const [key, { input, value, options }] of Object.entries(this.inputs)) {
-        if (options) {
-          options[v[key]].checked = true;
-          continue;
-        }
-        input.value = v[key];
-        input.setAttribute("aria-valuetext", show(v[key]));
-        value.textContent = show(v[key]);
-      }
-      const keeps = v.sense === "keeps";
-      paint(this.svg, {
-        lines: { h: v.h, kept: s.kept, next: s.next, past: s.past, input: s.input, n: s.n,
-          written: s.written },
-        gates: { r: s.r, keep: s.keep, write: 1 - s.keep },
-        texts: { x: show(v.x), h: show(v.h), r: show(s.r), z: show(s.z), n: show(s.n),
-          next: show(s.next), keep: keeps ? "z" : "1 \u2212 z", write: keeps ? "1 \u2212 z" : "z",
-          past: v.reset === "before" ? "W(r h) + b" : "r(W h + b)" },
-        marks: { h: v.h, n: s.n, next: s.next },
-      });
-      this.words.textContent = inWords(v, s);
-    }
-  }
-
-  const make = (tag, attributes = {}, text = "") => {
-    const element = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.textContent = text;
-    return element;
-  };
-
   /* The geometry of the drawing: how thick a line is, how full a gate, where a value lies. */
   const thickness = (value) => 1.5 + 9 * Math.min(1.2, Math.abs(value));
   const RADIUS = 21;
   const AXIS = { zero: 180, unit: 140 };
 
-  const paint = (svg, { lines, gates, texts, marks }) => {
-    const find = (kind, name) => svg.querySelector(`[data-${kind}="${name}"]`);
-    for (const [name, value] of Object.entries(lines)) {
-      find("line", name).setAttribute("stroke-width", thickness(value).toFixed(2));
+  class GruStep extends Figure {
+    constructor(root) {
+      super(root, "gru", START);
     }
-    for (const [name, share] of Object.entries(gates)) {
-      const fill = find("gate", name);
-      const centre = Number(fill.dataset.centre);
-      fill.setAttribute("y", (centre + RADIUS - 2 * RADIUS * share).toFixed(2));
-      fill.setAttribute("height", (2 * RADIUS * share).toFixed(2));
-    }
-    for (const [name, text] of Object.entries(texts)) find("text", name).textContent = text;
-    for (const [name, value] of Object.entries(marks)) {
-      find("mark", name).setAttribute("transform", `translate(${(AXIS.zero + AXIS.unit * value).toFixed(2)} 0)`);
-    }
-    const between = find("span", "mix");
-    between.setAttribute("x1", (AXIS.zero + AXIS.unit * marks.h).toFixed(2));
-    between.setAttribute("x2", (AXIS.zero + AXIS.unit * marks.n).toFixed(2));
-  };
 
-  document.querySelectorAll(".live-gru-step").forEach((root) => new Figure(root));
+    build() {
+      this.sliders(SLIDERS);
+      this.presets(PRESETS);
+      this.choices(CHOICES);
+      this.sliders(WEIGHTS, this.more("The other weights"));
+    }
+
+    draw(v) {
+      const s = step(v);
+      const lines = { h: v.h, kept: s.kept, next: s.next, past: s.past, input: s.input, n: s.n,
+        written: s.written };
+      for (const [name, value] of Object.entries(lines)) {
+        this.find("line", name).setAttribute("stroke-width", thickness(value).toFixed(2));
+      }
+      for (const [name, share] of Object.entries({ r: s.r, keep: s.keep, write: 1 - s.keep })) {
+        const fill = this.find("gate", name);
+        const centre = Number(fill.dataset.centre);
+        fill.setAttribute("y", (centre + RADIUS - 2 * RADIUS * share).toFixed(2));
+        fill.setAttribute("height", (2 * RADIUS * share).toFixed(2));
+      }
+      const place = (value) => (AXIS.zero + AXIS.unit * value).toFixed(2);
+      for (const [name, value] of Object.entries({ h: v.h, n: s.n, next: s.next })) {
+        this.find("mark", name).setAttribute("transform", `translate(${place(value)} 0)`);
+      }
+      const between = this.find("span", "mix");
+      between.setAttribute("x1", place(v.h));
+      between.setAttribute("x2", place(s.n));
+      const keeps = v.sense === "keeps";
+      this.write({ x: show(v.x), h: show(v.h), r: show(s.r), z: show(s.z), n: show(s.n),
+        next: show(s.next), keep: keeps ? "z" : "1 \u2212 z", write: keeps ? "1 \u2212 z" : "z",
+        past: v.reset === "before" ? "W(r h) + b" : "r(W h + b)" });
+      return inWords(v, s);
+    }
+  }
+
+  globalThis.gatedrnnLive.gruStep = { step, START };
+  start(".live-gru-step", GruStep);
 })();

@@ -13,6 +13,7 @@ _MODULES = {
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
     "gradient_routes": "gatedrnn.experiments.gradient_routes",
     "gradient_lag_trained": "gatedrnn.experiments.gradient_lag_trained",
+    "live_reader": "gatedrnn.experiments.live_reader",
     "naive_forecasts": "gatedrnn.experiments.naive_forecasts",
     "ngram_orders": "gatedrnn.experiments.ngram_orders",
     "tinyshakespeare_cells": "gatedrnn.experiments.tinyshakespeare_cells",

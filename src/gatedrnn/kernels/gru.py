@@ -45,7 +45,9 @@ def gru_fused(
     Raises RuntimeError when differentiated twice.
     Source: Appleyard et al. 2016, arXiv 1604.01946, for the products taken out of the loop.
     """
-    return _FusedGRU.apply(x, h0, W_ih, W_hh, b_ih, b_hh, recompute)
+    # Inside a Function no gradient is ever enabled, so the question is asked here.
+    keep = torch.is_grad_enabled() and not recompute
+    return _FusedGRU.apply(x, h0, W_ih, W_hh, b_ih, b_hh, keep)
 
 
 class _FusedGRU(Function):
@@ -58,9 +60,9 @@ class _FusedGRU(Function):
         W_hh: Tensor,
         b_ih: Tensor | None,
         b_hh: Tensor | None,
-        recompute: bool,
+        keep: bool,
     ) -> tuple[Tensor, Tensor]:
-        keep = any(ctx.needs_input_grad) and not recompute
+        keep = keep and any(ctx.needs_input_grad)
         outputs, kept = _forward(x, h0, _Weights(W_ih, W_hh, b_ih, b_hh), keep)
         ctx.save_for_backward(x, h0, W_ih, W_hh, b_ih, b_hh, outputs, *kept)
         ctx.set_materialize_grads(False)

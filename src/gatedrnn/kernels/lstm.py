@@ -41,7 +41,9 @@ def lstm_fused(
     Raises RuntimeError when differentiated twice.
     Source: Appleyard et al. 2016, arXiv 1604.01946, for the products taken out of the loop.
     """
-    outputs, h_T, c_T = _FusedLSTM.apply(x, *state, W_ih, W_hh, b_ih, b_hh, recompute)
+    # Inside a Function no gradient is ever enabled, so the question is asked here.
+    train = torch.is_grad_enabled()
+    outputs, h_T, c_T = _FusedLSTM.apply(x, *state, W_ih, W_hh, b_ih, b_hh, train, recompute)
     return outputs, (h_T, c_T)
 
 
@@ -56,9 +58,10 @@ class _FusedLSTM(Function):
         W_hh: Tensor,
         b_ih: Tensor | None,
         b_hh: Tensor | None,
+        train: bool,
         recompute: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        train = any(ctx.needs_input_grad)
+        train = train and any(ctx.needs_input_grad)
         weights = _Weights(W_ih, W_hh, b_ih, b_hh)
         outputs, cells, kept = _forward(x, h0, c0, weights, train, train and not recompute)
         ctx.save_for_backward(x, h0, c0, W_ih, W_hh, b_ih, b_hh, outputs, cells, *kept)
@@ -76,7 +79,7 @@ class _FusedLSTM(Function):
             dstate = (dh_T, dc_T)
             gradients = _backward(doutputs, dstate, x, (h0, c0), outputs, cells, kept, weights, dx)
         sources = (doutputs, dh_T, dc_T, x, h0, c0, W_ih, W_hh, b_ih, b_hh)
-        return *first_derivatives_only("LSTM", (dx, *gradients), sources), None
+        return *first_derivatives_only("LSTM", (dx, *gradients), sources), None, None
 
 
 class _Weights:
