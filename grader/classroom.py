@@ -39,6 +39,8 @@ configure(c)
 # c.LateSubmissionPlugin.penalty_method = "zero"
 # Times in seconds that a hand-in may use, for a call of a function and for all of it:
 # c.Grader.limits = {"call": 10, "notebook": 180}
+# The names of the units' columns in your learning platform:
+# c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
 # Another database than gradebook.db:
 # c.CourseDirectory.db_url = "postgresql://..."
 """

@@ -174,10 +174,15 @@ def _report(arguments: argparse.Namespace) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from grader.classroom import Classroom
-    from grader.givebacks import export
+    from grader.export import export
 
     room = Classroom.open(arguments.dir)
-    print(f"Wrote {export(room, arguments.to)}")
+    for slug in arguments.units:
+        room.unit(slug)
+    path, notes = export(room, arguments.to, arguments.format, arguments.units or None)
+    print(f"Wrote {path}")
+    for note in notes:
+        print(note)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -236,7 +241,9 @@ def _parser() -> argparse.ArgumentParser:
     report = of_class("report", _report, "how the class did, and what to teach again")
     report.add_argument("unit", metavar="UNIT", nargs="?", help="one unit only")
     report.add_argument("--to", type=Path, help="the folder for the page (DIR/report)")
-    export = of_class("export", _export, "write the gradebook as CSV")
+    export = of_class("export", _export, "write the grades for a spreadsheet, Canvas or Moodle")
+    export.add_argument("units", metavar="UNIT", nargs="*", help="all units when none is named")
+    export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv")
     export.add_argument("--to", type=Path, help="the file to write (DIR/grades.csv)")
     demo = command("demo", _demo, "make and mark a class of invented students")
     demo.add_argument("--into", type=Path, help="its folder (build/demo-class)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from nbgrader.api import Gradebook
 from grader import notebooks
 from grader.classroom import Classroom
 from grader.demo import source_of
-from grader.givebacks import export, give_back
+from grader.givebacks import give_back
 from grader.markclass import mark_class
 from grader.units import misconceptions
 from tests.grader import classes as c
@@ -144,10 +143,3 @@ def test_a_students_html_is_not_in_what_formgrader_reads(room: Classroom) -> Non
         if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade"):
             for output in cell.outputs:
                 assert set(output.get("data", {})) <= {"text/plain"}
-
-
-def test_export_is_nbgraders_csv(room: Classroom) -> None:
-    path = export(room)
-    with path.open(newline="") as file:
-        rows = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert rows == {name: sum(parts.values()) for name, parts in scores(room.root).items()}
