@@ -101,12 +101,12 @@ def _collect(arguments: argparse.Namespace) -> int:
     from grader.collect import collect
 
     room = Classroom.open(arguments.dir)
-    placed, unplaced = collect(room, arguments.source)
+    placed, unplaced = collect(room, arguments.source, arguments.replace)
     for item in placed:
         print(item)
     for item in unplaced:
         _say(item)
-    print(f"{len(placed)} hand-ins placed, {len(unplaced)} files left out.")
+    print(f"{len(placed)} hand-ins are in place, {len(unplaced)} files were left out.")
     return 1 if unplaced and not placed else 0
 
 
@@ -232,6 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("units", metavar="UNIT", nargs="*", help="all units when none is named")
     collect = of_class("collect", _collect, "take hand-ins from a folder or a zip")
     collect.add_argument("source", metavar="FOLDER-OR-ZIP", type=Path)
+    collect.add_argument("--replace", action="store_true", help="also by what is older")
     mark = of_class("mark", _mark, "mark what has been handed in and is not marked yet")
     mark.add_argument("--student", help="one student only")
     mark.add_argument("--unit", help="one unit only")
