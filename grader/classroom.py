@@ -48,7 +48,7 @@ configure(c)
 _README = """\
 This folder is one class of the course. It can be moved and copied whole.
 
-  release/      the notebooks to hand out               grader release DIR
+  hand-out.zip  the notebooks and the course package    grader release DIR
   submitted/    STUDENT/UNIT/UNIT.ipynb, as handed in   grader collect DIR FOLDER-OR-ZIP
   records/      one record for each mark, as JSON       grader mark DIR
   autograded/   the notebooks as marked, with reports

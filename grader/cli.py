@@ -94,6 +94,9 @@ def _release(arguments: argparse.Namespace) -> None:
         units.exercises(slug)  # a misspelt name speaks before anything is written
     for slug in slugs:
         print(f"Released {slug}: {room.release(slug)}")
+    from grader.handout import hand_out
+
+    print(f"To give to the students, notebooks and course package: {hand_out(room)}")
 
 
 def _collect(arguments: argparse.Namespace) -> int:

@@ -161,8 +161,8 @@ def _place(room: Classroom, one: _Candidate, replace: bool) -> str:
         there = room.timestamp(one.slug, one.student)
         if there is not None and _naive(one.when) < there and not replace:
             raise Unclear(
-                f"{one.student} has a later one there, of {there:%Y-%m-%d %H:%M} UTC; this one is kept "
-                "aside, and --replace takes it all the same."
+                f"{one.student} has a later one there, of {there:%Y-%m-%d %H:%M} UTC; this one is "
+                "kept aside, and --replace takes it all the same."
             )
         _keep(room, one.slug, one.student, before or b"")
     if word != "unchanged":

@@ -170,7 +170,7 @@ def _stem(name: str) -> str:
 
 def _unit_of(stem: str, slugs: Sequence[str]) -> tuple[str, str] | None:
     """The unit that ends a stem, and what stands before it; without marks of copying if need be."""
-    for text in dict.fromkeys((stem, _COPY_OF.sub("", _COPY.sub("", stem)))):
+    for text in dict.fromkeys((_COPY_OF.sub("", _COPY.sub("", stem)), stem)):
         for slug in sorted(slugs, key=len, reverse=True):
             words = r"[\W_]+".join(map(re.escape, slug.split("_")))
             if match := re.fullmatch(rf"(?:(.*?)[\W_]+)?{words}", text, re.I):
