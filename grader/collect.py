@@ -96,11 +96,16 @@ def _known(room: Classroom) -> Iterator[Known]:
     yield from map(Known, room.students())
 
 
-def _candidate(room: Classroom, found: Found, slugs: list[str], roster: Roster) -> _Candidate:
+def _candidate(
+    room: Classroom, found: Found, slugs: list[str], roster: Roster, around: str
+) -> _Candidate:
     """Whose it is and of which unit; its bytes are kept. Raises Unclear."""
     if found.data is None:
         raise Unclear(found.reason)
-    who = names.person(found.outer, slugs)
+    outer = found.outer
+    if around and outer.parts[0] == around:
+        outer = PurePosixPath(*outer.parts[1:])
+    who = names.person(outer, slugs, roster)
     slug, note = _unit(room, found, slugs)
     student, known = roster.find(who)
     digest = _keep(room, slug, student, found.data)

@@ -13,7 +13,7 @@ import hashlib
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,18 +93,20 @@ def find(room: Classroom, hand_ins: list[HandIn]) -> Similar:
     """Compare the hand-ins to one unit with each other."""
     if not hand_ins:
         return Similar()
-    texts = {h.student: own_code(room.plan(h)) for h in hand_ins}
-    return compare(texts, given(room.root / "source", hand_ins[0].slug))
+    slug = hand_ins[0].slug
+    released = {cell.source.strip() for cell in room.unit(slug).cells}
+    texts = {h.student: own_code(room.plan(h), released) for h in hand_ins}
+    return compare(texts, given(room.root / "source", slug))
 
 
-def own_code(plan: Plan) -> str:
-    """What a student wrote: answers and added cells, without the cells that are as released."""
+def own_code(plan: Plan, released: Collection[str]) -> str:
+    """What a student wrote: answers and added cells, without cells that are as released."""
     cells = [
         cell.source.strip("\n")
         for cell in plan.cells
         if cell.kind == "code"
         and cell.role in ("answer", "")
-        and (cell.course is None or cell.source.strip() != cell.course.source.strip())
+        and cell.source.strip() not in released
     ]
     return "\n\n\n".join(cells)
 

@@ -118,6 +118,7 @@ def test_nothing_marked_and_a_name_for_no_unit(tmp_path: Path, capsys) -> None:
     assert cli.main(["export", str(room.root)]) == 1
     assert "The gradebook holds no marks yet: `grader mark" in capsys.readouterr().err
     with room.gradebook() as book:
+        book.update_or_create_student("ada")
         book.update_or_create_submission(c.SLUG, "ada")
     config = room.root / "nbgrader_config.py"
     config.write_text(config.read_text() + 'c.Grader.lms_names = {"rnm": "x"}\n')
