@@ -228,6 +228,8 @@ class Classroom:
 
     def students(self) -> list[str]:
         """Everyone who has a folder among the hand-ins."""
+        if not self.submitted.is_dir():  # a zip can lose an empty folder
+            return []
         return sorted(e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
 
     def hand_ins(self, slugs: list[str] | None = None, student: str | None = None) -> list[HandIn]:
