@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
-from grader import notebooks
+from grader import notebooks, submission
 from grader.classroom import Classroom, HandIn
 from grader.notebooks import SourceError
-from grader.plan import Plan
+from grader.plan import Plan, lay_out
 
 #: Characters in a fingerprint; copydetect's own choice for its smallest match.
 GRAM = 25
@@ -94,9 +94,20 @@ def find(room: Classroom, hand_ins: list[HandIn]) -> Similar:
     if not hand_ins:
         return Similar()
     slug = hand_ins[0].slug
-    released = {cell.source.strip() for cell in room.unit(slug).cells}
-    texts = {h.student: own_code(room.plan(h), released) for h in hand_ins}
+    unit = room.unit(slug)
+    released = {cell.source.strip() for cell in unit.cells}
+    texts = {h.student: own_code(lay_out(unit, _read(h)), released) for h in hand_ins}
     return compare(texts, given(room.root / "source", slug))
+
+
+def _read(hand_in: HandIn) -> submission.Submission | None:
+    folder = hand_in.path.parent
+    if folder.is_symlink() or folder.parent.is_symlink():
+        return None
+    try:
+        return submission.read(hand_in.path)
+    except submission.Unreadable:
+        return None
 
 
 def own_code(plan: Plan, released: Collection[str]) -> str:
