@@ -23,7 +23,8 @@ from grader import course, marking, notebooks, record, submission, units
 from grader.files import write_text
 from grader.plan import Plan, lay_out
 from grader.report import book_links
-from grader.worker.launch import Limits, PlainFactory, WorkerFactory
+from grader.worker import seal
+from grader.worker.launch import Limits, WorkerFactory
 
 CONFIG = "nbgrader_config.py"
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback", "records")
@@ -39,6 +40,8 @@ configure(c)
 # c.LateSubmissionPlugin.penalty_method = "zero"
 # Times in seconds that a hand-in may use, for a call of a function and for all of it:
 # c.Grader.limits = {"call": 10, "notebook": 180}
+# Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
+# c.Grader.unsealed = True
 # Another database than gradebook.db:
 # c.CourseDirectory.db_url = "postgresql://..."
 """
@@ -78,7 +81,8 @@ class Classroom:
         self, root: Path, limits: Limits | None = None, factory: WorkerFactory | None = None
     ) -> None:
         self.root = root.resolve()
-        self.factory = factory or PlainFactory()
+        self._factory = factory
+        self.unsealed = False
         self.limits = limits or Limits()
         self.links: dict[str, str] = {}
         if os.environ.get("GATEDRNN_BOOK"):
@@ -102,7 +106,10 @@ class Classroom:
             raise ClassFault(
                 f"{root} is not a class: it has no {CONFIG}; `grader init` makes a new class."
             )
-        return cls(root, cls(root)._own_limits())
+        room = cls(root)
+        room.limits = room._own_limits()
+        room.unsealed = "Grader" in room.config() and bool(room.config().Grader.get("unsealed"))
+        return room
 
     @classmethod
     def create(cls, root: Path) -> Classroom:
@@ -259,6 +266,13 @@ class Classroom:
 
     # ------------------------------------------------------------ marking
 
+    @property
+    def factory(self) -> WorkerFactory:
+        """Where notebooks run: sealed, or plainly if the class allows it; raises `SealFault`."""
+        if self._factory is None:
+            self._factory = seal.choose(self.unsealed)
+        return self._factory
+
     def plan(self, hand_in: HandIn) -> Plan:
         try:
             return lay_out(self.unit(hand_in.slug), submission.read(self._safe_path(hand_in)))
@@ -272,7 +286,7 @@ class Classroom:
 
     def _key(self, hand_in: HandIn) -> str:
         digest = submission.digest(self._safe_path(hand_in))
-        return record.key(digest, course.version(hand_in.slug), self.limits)
+        return record.key(digest, course.version(hand_in.slug), self.limits, self.unsealed)
 
     def _safe_path(self, hand_in: HandIn) -> Path:
         """The hand-in's path; a folder on the way that is a link, when there is one."""
@@ -305,7 +319,7 @@ class Classroom:
         from grader import gradebook as bridge
 
         digest = submission.digest(self._safe_path(hand_in))
-        if record.key(digest, made["course"], self.limits) != made["key"]:
+        if record.key(digest, made["course"], self.limits, self.unsealed) != made["key"]:
             raise ClassFault(
                 f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed while it was "
                 "marked; run the command again."

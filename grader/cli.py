@@ -41,8 +41,10 @@ def _explain(error: Exception) -> str | None:
     from grader.engine import ChecksUnreadable
     from grader.marking import MarkingFault
     from grader.notebooks import SourceError
+    from grader.worker.seal import SealFault
 
-    ours = (units.UnknownName, ClassFault, CourseFault, ChecksUnreadable, MarkingFault, SourceError)
+    ours = (units.UnknownName, ClassFault, CourseFault, ChecksUnreadable, MarkingFault,
+            SourceError, SealFault)  # fmt: skip
     if isinstance(error, ours):
         return str(error)
     if isinstance(error, OSError):
@@ -116,6 +118,7 @@ def _mark(arguments: argparse.Namespace) -> None:
     from grader.summary import class_table
 
     room = Classroom.open(arguments.dir)
+    room.unsealed = room.unsealed or arguments.unsealed
     slugs = None
     if arguments.unit is not None:
         room.unit(arguments.unit)
@@ -177,6 +180,12 @@ def _demo(arguments: argparse.Namespace) -> None:
     demo(arguments.into or units.ROOT / "build" / "demo-class", jobs=arguments.jobs)
 
 
+def _doctor(arguments: argparse.Namespace) -> None:
+    from grader.doctor import report
+
+    print(report())
+
+
 def _notebooks(arguments: argparse.Namespace) -> int:
     from grader import notebooks
 
@@ -221,6 +230,11 @@ def _parser() -> argparse.ArgumentParser:
     mark = of_class("mark", _mark, "mark what has been handed in and is not marked yet")
     mark.add_argument("--student", help="one student only")
     mark.add_argument("--unit", help="one unit only")
+    mark.add_argument(
+        "--unsealed",
+        action="store_true",
+        help="mark even where hostile code cannot be kept in (see `grader doctor`)",
+    )
     mark.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
     feedback = of_class("feedback", _feedback, "make the pages to give back")
     feedback.add_argument("--student", help="one student only")
@@ -230,6 +244,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "make and mark a class of invented students")
     demo.add_argument("--into", type=Path, help="its folder (build/demo-class)")
     demo.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    command("doctor", _doctor, "say whether this machine can mark sealed, and how to get it")
     books = command("notebooks", _notebooks, "make the students' notebooks from their sources")
     books.add_argument("--check", action="store_true", help="only say whether they are in step")
     return parser

@@ -19,7 +19,7 @@ from typing import Any
 from tqdm import tqdm
 
 from grader.classroom import ClassFault, Classroom, HandIn
-from grader.worker.launch import Limits
+from grader.worker.launch import Limits, WorkerFactory
 
 
 @dataclass
@@ -110,8 +110,9 @@ def _judge_all(
         return
     # A fresh interpreter for each judge: a fork would share this one's database and threads.
     context = get_context("spawn")
+    seat = (room.root, room.limits, type(room.factory), room.unsealed)
     with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_sit_down, initargs=(room.root, room.limits)
+        jobs, mp_context=context, initializer=_sit_down, initargs=seat
     ) as pool:
         try:
             yield from _in_any_order(pool, todo, seed, ahead=4 * jobs)
@@ -143,9 +144,12 @@ def _in_any_order(
 _room: Classroom | None = None
 
 
-def _sit_down(root: Path, limits: Limits) -> None:
+def _sit_down(
+    root: Path, limits: Limits, factory: Callable[[], WorkerFactory], unsealed: bool
+) -> None:
     global _room
-    _room = Classroom(root, limits)
+    _room = Classroom(root, limits, factory())
+    _room.unsealed = unsealed
 
 
 def _judge(hand_in: HandIn, seed: int | None) -> dict[str, Any]:
