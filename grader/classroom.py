@@ -43,8 +43,8 @@ configure(c)
 # c.Grader.limits = {"call": 10, "notebook": 180}
 # Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
 # c.Grader.unsealed = True
-# Another database than gradebook.db:
-# c.CourseDirectory.db_url = "postgresql://..."
+# Another database than gradebook.db (pip install 'gatedrnn[postgres]'):
+# c.CourseDirectory.db_url = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 """
 
 _README = """\
