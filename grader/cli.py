@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import units
+from grader import lean, units  # noqa: F401 (lean is to be imported first)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -34,6 +34,12 @@ def _programs() -> Path | None:
     return Path(named).parent if named else None
 
 
+def _is_user(name: str) -> bool:
+    with contextlib.suppress(KeyError):
+        return bool(pwd.getpwnam(name))
+    return False
+
+
 class Server:
     """A server in a folder of its own, on a socket in that folder."""
 
@@ -94,10 +100,8 @@ def server() -> Iterator[Server]:
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    if os.geteuid() == 0:
-        with contextlib.suppress(KeyError):
-            pwd.getpwnam("postgres")
-            shutil.which("setpriv") or pytest.skip("root needs setpriv to start PostgreSQL")
+    if os.geteuid() == 0 and not (_is_user("postgres") and shutil.which("setpriv")):
+        pytest.skip("root starts PostgreSQL as the user postgres, by setpriv; one is not there")
     made = Server(programs)
     yield made
     made.end()
@@ -182,7 +186,6 @@ def test_nbgraders_own_commands_work_on_it(room: Classroom) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert rows(room) == before
     assert len(export(room).read_text().splitlines()) == 1 + len(hand_ins())
-    assert not (room.root / "gradebook.db").exists() or rows(room) != {}
 
 
 def test_a_server_that_does_not_answer_is_said_in_one_sentence(
