@@ -12,6 +12,7 @@ import contextlib
 import functools
 import json
 import logging
+import pickle
 import queue
 import threading
 import time
@@ -58,13 +59,28 @@ def examine(versions: dict[str, str], unsealed: bool) -> str:
 
 
 def judge(one: Job, unsealed: bool) -> str:
-    """The record of a job as JSON; "" when it could not be made."""
+    """The record of a job, as JSON."""
     with _one_at_a_time:
+        return json.dumps(job.judge(one, _factory(unsealed)))
+
+
+def _courier() -> Callable[[str, bytes], str]:
+    """What is sent to a worker: it calls a function of this module there."""
+
+    # Inside a function, so that it is sent as it stands: the scheduler reads all that passes
+    # through it, and need not have the course.
+    def at_worker(name: str, about: bytes) -> str:
+        import pickle
+
         try:
-            return json.dumps(job.judge(one, _factory(unsealed)))
-        except Exception:
-            # Raised, it would be logged on the worker with the job.
-            return ""
+            from grader import cluster
+
+            return str(getattr(cluster, name)(*pickle.loads(about)))
+        except Exception as error:
+            # Raised, it would be logged on the worker, and the job with it.
+            return f"the course cannot be asked there ({type(error).__name__})"
+
+    return at_worker
 
 
 # ---------------------------------------------------------------- here
@@ -131,11 +147,12 @@ class Cluster(Crew):
     # -------------------------------------------------------- events
 
     def _submit(self, worker: str, do: Callable[..., str], about: Any) -> Any:
+        sent = pickle.dumps((about, self._unsealed))
         with warnings.catch_warnings():
             # A large notebook is sent once, and that is all there is to send.
             warnings.filterwarnings("ignore", message="Sending large graph")
             return self._client.submit(
-                do, about, self._unsealed, workers=[worker], allow_other_workers=False,
+                _courier(), do.__name__, sent, workers=[worker], allow_other_workers=False,
                 key=f"grader-{uuid.uuid4().hex}", pure=False, retries=0,
             )  # fmt: skip
 
@@ -190,8 +207,7 @@ class Cluster(Crew):
         try:
             why = future.result(timeout=10)
         except (Exception, CancelledError) as error:
-            # The course is not installed there, or is too old to ask.
-            why = f"the course cannot be asked there ({type(error).__name__})"
+            why = f"it cannot be asked ({type(error).__name__})"
         if not why:
             self._workers[worker] = set()
             self._ever = True
