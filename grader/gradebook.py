@@ -340,7 +340,7 @@ def assemble(record: dict[str, Any], plan: Plan, links: dict[str, str]) -> Noteb
     )
 
 
-# nbformat's own makers of cells and outputs check each one against a schema, which takes longer than
+# nbformat's own makers of cells check each one against a schema, which takes longer than
 # marking what is in it; a test holds the whole notebook against that schema.
 
 
