@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree
 
+import course_access
 import course_diagram
 import course_exercises
 import course_quiz
@@ -209,3 +210,12 @@ def test_a_file_that_is_no_quiz_is_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ValueError, match=r"bad\.yml"):
             course_quiz.read_quiz(path)
+
+
+def test_what_a_screen_reader_cannot_use_is_mended() -> None:
+    table = '<th class="head"></th><th class="head">size</th><th class="head"><p></p></th>'
+    mended = course_access.mend_body(table)
+    assert mended.count('<td class="head"></td>') == 2 and '<th class="head">size</th>' in mended
+    assert course_access.mend_body('<div role="doc-biblioentry">') == '<div role="listitem">'
+    tree = '<a href="x.html">The <em>GRU</em></a><details><summary><i></i></summary></details>'
+    assert '<summary aria-label="Pages of The GRU">' in course_access.name_toggles(tree)
