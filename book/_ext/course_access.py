@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
 EMPTY_HEAD = re.compile(r'<th class="head">\s*(?:<p>\s*</p>)?\s*</th>')
-TOGGLE = re.compile(r"(<a\b[^>]*>)(.*?)(</a><details[^>]*><summary)>", re.S)
 
 
 def mend_body(body: str) -> str:
@@ -19,18 +19,19 @@ def mend_body(body: str) -> str:
 
 def name_toggles(tree: str) -> str:
     """Name each button of the side bar that opens the pages below another page."""
-
-    def named(found: re.Match[str]) -> str:
-        title = re.sub(r"<[^>]*>", "", found[2]).strip().replace('"', "&quot;")
-        return f'{found[1]}{found[2]}{found[3]} aria-label="Pages of {title}">'
-
-    return TOGGLE.sub(named, tree)
+    soup = BeautifulSoup(tree, "html.parser")
+    for summary in soup.select("details > summary"):
+        link = summary.parent.find_previous_sibling("a")
+        if link is not None:
+            summary["aria-label"] = f"Pages of {link.get_text().strip()}"
+    return str(soup)
 
 
 def _mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object) -> None:
     context["body"] = mend_body(context.get("body") or "")
     if inner := context.get("generate_toctree_html"):
         context["generate_toctree_html"] = lambda *a, **k: name_toggles(str(inner(*a, **k)))
+    app.add_js_file("access.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -217,5 +218,6 @@ def test_what_a_screen_reader_cannot_use_is_mended() -> None:
     mended = course_access.mend_body(table)
     assert mended.count('<td class="head"></td>') == 2 and '<th class="head">size</th>' in mended
     assert course_access.mend_body('<div role="doc-biblioentry">') == '<div role="listitem">'
-    tree = '<a href="x.html">The <em>GRU</em></a><details><summary><i></i></summary></details>'
-    assert '<summary aria-label="Pages of The GRU">' in course_access.name_toggles(tree)
+    tree = '<li><a href="x.html">The <em>{}</em></a><details><summary></summary></details></li>'
+    named = course_access.name_toggles(tree.format("GRU") + tree.format("LSTM"))
+    assert re.findall('<summary aria-label="(.*?)">', named) == ["Pages of The GRU", "Pages of The LSTM"]
