@@ -1,5 +1,9 @@
-/* Whatever scrolls sideways in its own box can be reached by keyboard, as long as it does.
-   The theme looks once, when the page has loaded; a folded cell or a tab that is closed then has no width. */
+/* Two things that the page's own elements do not do by themselves.
+
+   Whatever scrolls sideways in its own box can be reached by keyboard, as long as it does.
+   The theme looks once, when the page has loaded; a folded cell or a tab that is closed then has no width.
+
+   A formula in a text that is copied is its TeX. */
 (() => {
   "use strict";
 
@@ -19,4 +23,18 @@
   // After the theme's own look, which would take the keyboard from a box that it found closed.
   if (document.readyState === "complete") watch();
   else window.addEventListener("load", watch);
+
+  document.addEventListener("copy", (event) => {
+    const chosen = getSelection();
+    if (chosen.isCollapsed || document.activeElement.matches("input, textarea")) return;
+    const copied = chosen.getRangeAt(0).cloneContents();
+    const drawings = copied.querySelectorAll("svg.tex");
+    if (!drawings.length) return;
+    copied.querySelectorAll(".tex-read").forEach((words) => words.remove());
+    drawings.forEach((drawing) => drawing.replaceWith(`$${drawing.dataset.tex}$`));
+    const holder = document.createElement("div");
+    holder.append(copied);
+    event.clipboardData.setData("text/plain", holder.textContent);
+    event.preventDefault();
+  });
 })();

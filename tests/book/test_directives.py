@@ -220,4 +220,7 @@ def test_what_a_screen_reader_cannot_use_is_mended() -> None:
     assert course_access.mend_body('<div role="doc-biblioentry">') == '<div role="listitem">'
     tree = '<li><a href="x.html">The <em>{}</em></a><details><summary></summary></details></li>'
     named = course_access.name_toggles(tree.format("GRU") + tree.format("LSTM"))
-    assert re.findall('<summary aria-label="(.*?)">', named) == ["Pages of The GRU", "Pages of The LSTM"]
+    assert re.findall('<summary aria-label="(.*?)">', named) == [
+        "Pages of The GRU",
+        "Pages of The LSTM",
+    ]
