@@ -102,7 +102,7 @@ class Mathematics:
 
     def _drawn(self, node: nodes.Element, tex: str, display: bool) -> str:
         if self._typesetter is None:
-            self._typesetter = Typesetter(Path(self.app.doctreedir) / "course_formulas.json")
+            self._typesetter = Typesetter(Path(self.app.outdir).parent / ".formulas.json")
             self._known = definitions(NOTATION.read_text("utf-8"), self._typesetter)
         try:
             return drawing(self._typesetter.formula(tex, display), tex, self._known)

@@ -1,4 +1,4 @@
-"""A formula in TeX becomes a drawing and MathML, when the book is built and not in the reader's page.
+"""A formula in TeX becomes a drawing and MathML when the book is built.
 
 MathJax does the work, in V8 (package ``mini-racer``), from the files of the package
 ``sphinx-mathjax-offline``. It writes a group for each part of a formula and a path for each glyph;
@@ -56,7 +56,8 @@ const typeset = (tex, display) => {
   item.compile(page);
   const words = mathml.visitTree(item.root);
   item.typeset(page);
-  return JSON.stringify({ mathml: words, svg: adaptor.outerHTML(adaptor.firstChild(item.typesetRoot)) });
+  const svg = adaptor.outerHTML(adaptor.firstChild(item.typesetRoot));
+  return JSON.stringify({ mathml: words, svg });
 };
 """
 SVG = "{http://www.w3.org/2000/svg}"
@@ -106,7 +107,6 @@ class Typesetter:
     def __init__(self, memory: Path | None = None) -> None:
         self.memory = memory
         self.known: dict[str, dict[str, Any]] = {}
-        self.used: set[str] = set()
         self._engine: Any = None
         if memory is not None and memory.is_file():
             self.known = json.loads(memory.read_text("utf-8"))
@@ -114,7 +114,6 @@ class Typesetter:
     def formula(self, tex: str, display: bool) -> Formula:
         """Return a formula drawn; raise FormulaError with MathJax's reason when it is none."""
         key = hashlib.sha256(f"{VERSION}\n{display}\n{tex}".encode()).hexdigest()[:24]
-        self.used.add(key)
         if key not in self.known:
             made = self._typeset(tex, display)
             self.known[key] = asdict(flatten(made["svg"], made["mathml"]))
