@@ -52,8 +52,10 @@ def icons_in(html: str) -> set[str]:
 
 
 def code_points(css: str) -> set[int]:
-    """Return the code points of icons that a style sheet names."""
-    return {int(code, 16) for code in re.findall(r"\\(f[0-9a-f]{3})\b", css)}
+    """Return the code points of icons that a style sheet names, escaped or as they are."""
+    escaped = re.findall(r"""content:\s*["']\\([0-9a-f]{2,5})["']""", css)
+    private = (ord(sign) for sign in css if "\ue000" <= sign <= "\uf8ff")
+    return {int(code, 16) for code in escaped} | set(private)
 
 
 def cut_font(source: Path, target: Path, points: set[int]) -> None:
@@ -77,7 +79,9 @@ def _slim(app: Sphinx, exception: Exception | None) -> None:
     css = slim_styles((out / STYLES).read_text("utf-8"), used)
     source = (out / ICONS).with_suffix(".ttf")
     if source.is_file():
-        cut_font(source, out / "_static" / "icons.woff", code_points(css))
+        others = (path for path in out.glob("_static/**/*.css") if path != out / STYLES)
+        sheets = [css, *(path.read_text("utf-8") for path in others)]
+        cut_font(source, out / "_static" / "icons.woff", code_points("".join(sheets)))
     faces = re.compile(r"src:url\([^)]*fa-solid-900\.woff2\)[^;}]*")
     css = faces.sub('src:url(../icons.woff) format("woff")', css)
     (out / STYLES).write_text(css, encoding="utf-8")
