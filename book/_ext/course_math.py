@@ -93,7 +93,8 @@ class Mathematics:
             writer.body.append(f'<span class="eqno">({number})')
             writer.add_permalink_ref(node, "Link to this equation")
             writer.body.append("</span>")
-        writer.body.append(self._drawn(node, node.astext(), True) + "</div>\n")
+        drawn = self._drawn(node, node.astext(), True)
+        writer.body.append(f'<span class="tex-box">{drawn}</span></div>\n')
         raise nodes.SkipNode
 
     def finish(self, app: Sphinx, exception: Exception | None) -> None:

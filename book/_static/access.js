@@ -7,7 +7,7 @@
 (() => {
   "use strict";
 
-  const BOXES = "pre, .pst-scrollable-table-container, div.math, .cell_output";
+  const BOXES = "pre, .pst-scrollable-table-container, .tex-box, .cell_output";
 
   const look = (box) => {
     if (!box.clientWidth) return;
