@@ -148,7 +148,7 @@ def test_every_example_and_every_named_unit_can_be_shown(live):
 
 
 def test_it_reads_by_itself_and_stops(live):
-    live.figure.get_by_role("button", name="A speaker").click()
+    live.figure.get_by_role("button", name="A speaker", exact=True).click()
     live.figure.get_by_role("button", name="Read it").click()
     slider = live.figure.locator("#live-reader-at")
     live.page.wait_for_function("document.querySelector('#live-reader-at').value >= 3")
