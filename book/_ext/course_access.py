@@ -8,13 +8,28 @@ from typing import Any
 from bs4 import BeautifulSoup
 from sphinx.application import Sphinx
 
-EMPTY_HEAD = re.compile(r'<th class="head">\s*(?:<p>\s*</p>)?\s*</th>')
+HEAD = re.compile(r'<th class="head">(.*?)</th>', re.S)
+MATHML = re.compile(r"<math>.*?</math>", re.S)
+TAG = re.compile(r"<[^>]*>")
 
 
 def mend_body(body: str) -> str:
-    """Give an empty corner of a table a plain cell, and citations the role of a list's items."""
-    body = EMPTY_HEAD.sub('<td class="head"></td>', body)
+    """Mend what the bodies of pages lack: names of table heads, roles of citations.
+
+    An empty corner of a table is no head, and a head that is a formula alone gets the formula's
+    letters as its name. An item of the bibliography has the role that its list asks for.
+    """
+    body = HEAD.sub(_head, body)
     return body.replace(' role="doc-biblioentry"', ' role="listitem"')
+
+
+def _head(found: re.Match[str]) -> str:
+    if TAG.sub("", MATHML.sub("", found[1])).strip():
+        return found[0]
+    if not (formulas := MATHML.findall(found[1])):
+        return '<td class="head"></td>'
+    name = " ".join(" ".join(TAG.sub(" ", formula).split()) for formula in formulas)
+    return f'<th class="head" aria-label="{name}">{found[1]}</th>'
 
 
 def name_toggles(tree: str) -> str:
@@ -31,9 +46,9 @@ def _mend(app: Sphinx, page: str, template: str, context: dict[str, Any], doctre
     context["body"] = mend_body(context.get("body") or "")
     if inner := context.get("generate_toctree_html"):
         context["generate_toctree_html"] = lambda *a, **k: name_toggles(str(inner(*a, **k)))
-    app.add_js_file("access.js", loading_method="defer")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_js_file("access.js", loading_method="defer")
     app.connect("html-page-context", _mend, priority=950)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
