@@ -1,6 +1,6 @@
 """Below each page the links to its neighbours say why one would follow them.
 
-The sentences are in ``book/_why.yml``, by the page that a link leads to.
+The sentences are in ``book/_templates/why.yml``, by the page that a link leads to.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import yaml
 from course_paths import BOOK
 from sphinx.application import Sphinx
 
-SENTENCES = BOOK / "_why.yml"
+SENTENCES = BOOK / "_templates" / "why.yml"
 
 
 def neighbours(app: Sphinx, page: str) -> tuple[str | None, str | None]:
