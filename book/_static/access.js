@@ -1,9 +1,11 @@
-/* Two things that the page's own elements do not do by themselves.
+/* Three things that the page's own elements do not do by themselves.
 
    Whatever scrolls sideways in its own box can be reached by keyboard, as long as it does.
    The theme looks once, when the page has loaded; a folded cell or a tab that is closed then has no width.
 
-   A formula in a text that is copied is its TeX. */
+   A formula in a text that is copied is its TeX.
+
+   Paper is white, and cannot be unfolded: a page prints in the light colours, with everything open. */
 (() => {
   "use strict";
 
@@ -23,6 +25,22 @@
   // After the theme's own look, which would take the keyboard from a box that it found closed.
   if (document.readyState === "complete") watch();
   else window.addEventListener("load", watch);
+
+  const root = document.documentElement;
+  let before = null;
+  const print = ({ matches }) => {
+    if (matches && !before) {
+      const folded = [...document.querySelectorAll("article details:not([open])")];
+      before = { theme: root.dataset.theme, folded };
+      root.dataset.theme = "light";
+      folded.forEach((box) => { box.open = true; });
+    } else if (!matches && before) {
+      root.dataset.theme = before.theme;
+      before.folded.forEach((box) => { box.open = false; });
+      before = null;
+    }
+  };
+  matchMedia("print").addEventListener("change", print);
 
   document.addEventListener("copy", (event) => {
     const chosen = getSelection();
