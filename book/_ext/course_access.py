@@ -16,8 +16,8 @@ TAG = re.compile(r"<[^>]*>")
 def mend_body(body: str) -> str:
     """Mend what the bodies of pages lack: names of table heads, roles of citations.
 
-    An empty corner of a table is no head, and a head that is a formula alone gets the formula's
-    letters as its name. An item of the bibliography has the role that its list asks for.
+    An empty corner of a table is no head, and a head that is a formula alone is read as its
+    letters, since MathML counts as no text. An item of the bibliography has the role that its list asks for.
     """
     body = HEAD.sub(_head, body)
     return body.replace(' role="doc-biblioentry"', ' role="listitem"')
@@ -26,10 +26,9 @@ def mend_body(body: str) -> str:
 def _head(found: re.Match[str]) -> str:
     if TAG.sub("", MATHML.sub("", found[1])).strip():
         return found[0]
-    if not (formulas := MATHML.findall(found[1])):
+    if not MATHML.search(found[1]):
         return '<td class="head"></td>'
-    name = " ".join(" ".join(TAG.sub(" ", formula).split()) for formula in formulas)
-    return f'<th class="head" aria-label="{name}">{found[1]}</th>'
+    return MATHML.sub(lambda formula: " ".join(TAG.sub(" ", formula[0]).split()), found[0])
 
 
 def name_toggles(tree: str) -> str:

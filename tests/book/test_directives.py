@@ -335,7 +335,7 @@ def test_what_a_screen_reader_cannot_use_is_mended() -> None:
     mended = course_access.mend_body(table)
     assert mended.count('<td class="head"></td>') == 2 and '<th class="head">size</th>' in mended
     formula = '<th class="head"><p><svg></svg><math><mi>z</mi><mi>t</mi></math></p></th>'
-    assert course_access.mend_body(formula).startswith('<th class="head" aria-label="z t"><p>')
+    assert course_access.mend_body(formula) == '<th class="head"><p><svg></svg>z t</p></th>'
     assert course_access.mend_body('<div role="doc-biblioentry">') == '<div role="listitem">'
     tree = '<li><a href="x.html">The <em>{}</em></a><details><summary></summary></details></li>'
     named = course_access.name_toggles(tree.format("GRU") + tree.format("LSTM"))
