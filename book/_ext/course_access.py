@@ -17,7 +17,8 @@ def mend_body(body: str) -> str:
     """Mend what the bodies of pages lack: names of table heads, roles of citations.
 
     An empty corner of a table is no head, and a head that is a formula alone is read as its
-    letters, since MathML counts as no text. An item of the bibliography has the role that its list asks for.
+    letters, since MathML counts as no text. An item of the bibliography has the role that its
+    list asks for.
     """
     body = HEAD.sub(_head, body)
     return body.replace(' role="doc-biblioentry"', ' role="listitem"')
