@@ -94,11 +94,11 @@ def _slim(app: Sphinx, exception: Exception | None) -> None:
 def _load_later(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
-    if page == SEARCH:
-        return
     for script in context.get("script_files") or []:
         name = str(getattr(script, "filename", None) or "")
-        if name and not name.endswith(AT_ONCE):
+        if page == SEARCH:  # the pages share their scripts, so what another one set is taken back
+            getattr(script, "attributes", {}).pop("defer", None)
+        elif name and not name.endswith(AT_ONCE):
             script.attributes.setdefault("defer", "defer")
 
 
