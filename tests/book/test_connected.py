@@ -13,7 +13,8 @@ def page(browser, site):
     context = new_context(browser)
 
     def opened(name: str):
-        return offline_check.visit(context, site, f"{name}.html")
+        address = name if ".html" in name else f"{name}.html"
+        return offline_check.visit(context, site, address)
 
     yield opened
     context.close()
@@ -115,8 +116,7 @@ def test_a_formula_is_copied_as_tex(page) -> None:
     ],
 )  # fmt: skip
 def test_search_finds_symbols_and_names(page, word: str, target: str) -> None:
-    with page("search") as (here, notes):
-        here.goto(f"{here.url}?q={word}")
+    with page(f"search.html?q={word}") as (here, notes):
         here.wait_for_selector("#search-results li a")
         found = here.locator("#search-results li a").evaluate_all("all => all.map(a => a.href)")
         assert any(target in address for address in found), found

@@ -42,15 +42,15 @@ def test_twice_as_large_nothing_is_lost(enlarged, site, name) -> None:
 FOCUS = """() => {
   const one = document.activeElement;
   if (one === document.body) return null;
-  const box = one.getBoundingClientRect();
-  const style = getComputedStyle(one);
-  const ring = (it) => it.outlineStyle !== "none" || it.boxShadow !== "none";
+  // The theme rings and places what stands in or around some of them.
+  const near = [one, one.firstElementChild, one.parentElement].filter(Boolean);
+  const ring = (style) => style.outlineStyle !== "none" || style.boxShadow !== "none";
+  const size = (box) => box.width > 0 && box.height > 0;
   return {
     what: one.outerHTML.slice(0, 120), inside: Boolean(one.closest("article")),
-    seen: box.width > 0 && box.height > 0 && style.visibility !== "hidden",
-    // The theme rings what stands in or around some of them.
-    ringed: [one, one.parentElement, one.firstElementChild].filter(Boolean)
-      .some((it) => ring(getComputedStyle(it))),
+    seen: near.slice(0, 2).some((it) => size(it.getBoundingClientRect()))
+      && getComputedStyle(one).visibility !== "hidden",
+    ringed: near.some((it) => ring(getComputedStyle(it))),
   };
 }"""
 
