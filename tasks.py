@@ -542,7 +542,7 @@ def notebooks_in_step(runner: Runner) -> None:
 
 def execution_key() -> str:
     """Return a hash of everything that an executed page computes with, besides its own text."""
-    shown = {"_ext", "_static", "_quizzes", "_diagrams"}
+    shown = {"_ext", "_static", "_templates", "_quizzes", "_diagrams"}
     data = [
         path
         for path in files_under([ROOT / "book"])
@@ -572,20 +572,39 @@ def book_faults(lines: list[str]) -> list[str]:
     return list(dict.fromkeys(faults)) or last_lines(plain)
 
 
-def book(runner: Runner) -> None:
-    """Build the book; a warning is an error."""
+def frame_key() -> str:
+    """Return a hash of everything that the book is made of but the text of its pages."""
+    pages = set((ROOT / "book").glob("*.md"))
+    rest = [path for path in files_under([ROOT / "book"]) if path not in pages]
+    parts = ("src", "notebooks", "solutions", "grader", "_config.yml", "_toc.yml")
+    return digest(environment_key(), *rest, *(ROOT / part for part in parts))
+
+
+def book(runner: Runner, whole: bool = False) -> None:
+    """Build the book; a warning is an error.
+
+    Where only the text of pages changed since a build without a warning, the other pages are kept;
+    with whole every page is made again, since a page that is kept repeats no warning about what
+    another one no longer has.
+    """
     output = BUILD / "_build"
-    executed = STAMPS / "book-executed.json"
+    executed, frame = STAMPS / "book-executed.json", STAMPS / "book-frame.json"
+    stamp = STAMPS / "book.json"
+    if whole and not read_json(frame).get("whole"):
+        stamp.unlink(missing_ok=True)
+    intact = HTML.exists() and read_json(stamp).get("outputs") == digest(HTML)
 
     def action() -> None:
-        # Sphinx repeats no warning about a page that it does not read again, and jupyter-cache
-        # looks at a page's own cells only. So every build reads all pages, and what the cells
-        # gave is kept only while everything that they computed with is the same.
+        # jupyter-cache looks at a page's own cells only, so what the cells gave is kept only
+        # while everything that they computed with is the same.
         key = execution_key()
         if read_json(executed).get("key") != key:
             remove(output / ".jupyter_cache")
-        for stale in (HTML, output / ".doctrees", output / "jupyter_execute"):
-            remove(stale)
+        same = intact and not runner.force and read_json(frame).get("key") == frame_key()
+        frame.unlink(missing_ok=True)  # a build that fails keeps nothing for the next one
+        if not same:
+            for stale in (HTML, output / ".doctrees", output / "jupyter_execute"):
+                remove(stale)
         write_json(executed, {"key": key})
         command = [str(BIN / "jupyter-book"), "build", ".", "--path-output", "build"]
         must(
@@ -594,10 +613,16 @@ def book(runner: Runner) -> None:
             "The book was not built: mend the warnings and errors above",
             pick=book_faults,
         )
+        write_json(frame, {"key": frame_key(), "whole": not same})
 
     parts = ("book", "src", "notebooks", "solutions", "grader", "_config.yml", "_toc.yml")
     key = digest(environment_key(), *(ROOT / part for part in parts))
     runner.step("book", key, [HTML], action)
+
+
+def whole_book(runner: Runner) -> None:
+    """Build the book with every page made again."""
+    book(runner, whole=True)
 
 
 # ---------------------------------------------------------------- marking
@@ -696,13 +721,13 @@ def task_test(runner: Runner) -> None:
     """Check everything, and name at the end all that failed."""
     install(runner)
     failures: list[str] = []
-    for step in (lint, types, notebooks_in_step, book):
+    for step in (lint, types, notebooks_in_step, whole_book):
         try:
             step(runner)
         except Stop as stop:
             print(stop, flush=True)
             failures.append(str(stop))
-            if step is book:
+            if step is whole_book:
                 print("   the tests of the book are left out, since there is no book", flush=True)
     book_built = (STAMPS / "book.json").exists()
     try:

@@ -208,6 +208,36 @@ def test_outputs_of_cells_outlive_text_but_not_source_or_records(checkout: Check
     assert not kept_after("grader/__init__.py")
 
 
+def test_pages_whose_text_is_the_same_are_kept_until_the_whole_book_is_tested(
+    checkout: Checkout,
+) -> None:
+    mark = checkout.root / "build/_build/.doctrees/mark"
+
+    def kept_after(name: str, task: str = "book") -> bool:
+        mark.parent.mkdir(exist_ok=True)
+        mark.write_text("")
+        with (checkout.root / name).open("a") as file:
+            file.write("\n")
+        assert checkout.do(task).count("jupyter-book") == 1
+        return mark.exists()
+
+    checkout.write("book/_ext/course.py", "")
+    checkout.do("book")
+    assert kept_after("book/intro.md")
+    assert kept_after("book/intro.md")
+    assert not kept_after("book/_ext/course.py")
+    assert not kept_after("_config.yml")
+    assert kept_after("book/intro.md")
+    assert checkout.do("test").count("jupyter-book") == 1 and not mark.exists()
+    assert checkout.do("test").count("jupyter-book") == 0
+    assert checkout.do("book") == []
+    assert kept_after("book/intro.md")
+    checkout.failing["jupyter-book"] = "book/intro.md:3: WARNING: unknown label"
+    assert kept_after("book/intro.md")
+    checkout.failing.clear()
+    assert not kept_after("book/intro.md")  # after a build that failed nothing is kept
+
+
 def test_a_failed_build_is_not_trusted(checkout: Checkout, capsys: pytest.CaptureFixture) -> None:
     checkout.failing["jupyter-book"] = "book/intro.md:3: WARNING: unknown label"
     checkout.do("book")

@@ -37,10 +37,6 @@ WITHOUT_BROWSER = (
     "The tests in a browser need Chromium: install it with `apt install chromium`, or with "
     "`.venv/bin/playwright install chromium`."
 )
-RENDERED = (
-    "() => !window.MathJax || !MathJax.startup || !MathJax.startup.promise"
-    " ? true : MathJax.startup.promise.then(() => true)"
-)
 
 
 @dataclass
@@ -125,7 +121,6 @@ def visit(context: Any, base: str, page_name: str) -> Iterator[tuple[Any, Visit]
         ),
     )
     page.goto(f"{base}/{page_name}", wait_until="load")
-    page.wait_for_function(RENDERED)
     try:
         yield page, notes
     finally:

@@ -147,6 +147,8 @@ class Quiz(SphinxDirective):
                 _raw(
                     f'<div class="quiz-option" data-right="{right}"><input type="{control}" '
                     f'name="{key}" id="{key}-{place}" value="{place}"><label for="{key}-{place}">'
+                    # Where an option is a formula alone, the label still has words.
+                    f'<span class="visually-hidden">Answer {place + 1}: </span>'
                 )
             )
             out += [*self._parse(str(option["text"]))[0].children, _raw("</label></div>")]

@@ -132,10 +132,12 @@ class Moved:
 
     def assert_usable(self) -> None:
         """Every control has a name, the focus can be seen, the page does not scroll sideways."""
-        for control in self.figure.locator("input").all():
+        for control in self.figure.locator("input, textarea").all():
             labels = control.evaluate("input => [...input.labels].map(l => l.textContent.trim())")
             assert labels and all(labels)
-        for control in self.figure.locator(".live-panel :is(input, button):visible").all():
+        for control in self.figure.locator(
+            ".live-panel :is(input, textarea, button):visible"
+        ).all():
             control.focus()
             self.page.keyboard.press("Shift")  # the focus of a keyboard, not of a script
             assert control.evaluate("c => getComputedStyle(c).outlineStyle") != "none"

@@ -2,21 +2,28 @@
 
 import inspect
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
+import course_access
 import course_diagram
 import course_exercises
+import course_math
 import course_quiz
 import course_record
 import course_source
+import course_typeset
+import course_walk
+import course_weight
 import pytest
 
 from gatedrnn import equations
 from gatedrnn.cells import GRU
 from gatedrnn.figures import style
 
-from .conftest import ROOT
+from .conftest import ROOT, toc_pages
 
 # ---------------------------------------------------------------- source
 
@@ -148,6 +155,118 @@ def test_points_are_those_of_the_notebook(tmp_path: Path) -> None:
     assert course_exercises.points_of("lstm_cell", notebook) == 0
 
 
+def test_exercise_links_lead_to_the_exercise_and_to_where_it_opens() -> None:
+    notebook = course_exercises.notebook_path("gru")
+    assert course_exercises.heading_of("param_count", notebook) == "Counting parameters"
+    assert course_exercises.heading_of("lstm_cell", notebook) == ""
+    (local,) = course_exercises.places("gru", "")
+    assert "localhost:8888/lab/tree/gru/gru.ipynb" in local
+    public = course_exercises.places("gru", "someone/gatedrnn")
+    assert "/github/someone/gatedrnn/blob/main/notebooks/gru/gru.ipynb)" in public[1]
+    assert "/gh/someone/gatedrnn/main?urlpath=lab/tree/notebooks/gru/gru.ipynb)" in public[2]
+
+
+# ---------------------------------------------------------------- formulas
+
+
+@pytest.fixture(scope="module")
+def typesetter() -> Iterator[course_typeset.Typesetter]:
+    made = course_typeset.Typesetter()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("outline", "end"),
+    [
+        ("M10 20H30V-5L0 0Q5 5 6 7T8 9Z", (10, 20)),
+        ("M1 2L3 4ZM10 10Q20 30 40 50", (40, 50)),
+        ("M5 5ZM7 7L8 9", (8, 9)),
+    ],
+)
+def test_a_path_in_steps_ends_where_it_ended(outline: str, end: tuple[int, int]) -> None:
+    moved = course_typeset.relative(outline, 100, -200)
+    x = y = left = top = 0.0
+    for letter, rest in re.findall(r"([a-zA-Z])([^a-zA-Z]*)", moved):
+        numbers = [float(n) for n in re.findall(r"-?[\d.]+", rest)]
+        if letter == "M":
+            x, y = numbers
+        elif letter == "z":
+            x, y = left, top
+        else:
+            x += 0 if letter == "v" else numbers[-2] if len(numbers) > 1 else numbers[0]
+            y += 0 if letter == "h" else numbers[-1]
+        if letter in "Mm":
+            left, top = x, y
+    assert (x - 100, y + 200) == end
+
+
+def test_a_formula_is_drawn_and_can_be_read(typesetter: course_typeset.Typesetter) -> None:
+    formula = typesetter.formula(r"h_t = z_t \odot h_{t-1}", True)
+    words = re.sub(r"<[^>]*>", "", formula.mathml)
+    assert words == "ht=zt&#x2299;ht&#x2212;1"
+    assert formula.inside.count("<path") == 2  # letters, and subscripts
+    assert [s.name for s in formula.symbols] == ["h_t", "z_t", "h_t\u22121"]
+    lefts = [s.x for s in formula.symbols]
+    assert lefts == sorted(lefts)
+
+
+def test_a_wrong_formula_is_refused_with_its_reason(typesetter: course_typeset.Typesetter) -> None:
+    with pytest.raises(
+        course_typeset.FormulaError, match=r"Undefined control sequence \\foo: \\foo"
+    ):
+        typesetter.formula(r"\foo", False)
+
+
+def test_formulas_are_remembered(tmp_path: Path) -> None:
+    memory = tmp_path / "formulas.json"
+    first = course_typeset.Typesetter(memory)
+    drawn = first.formula("x_t", False)
+    first.close()
+    again = course_typeset.Typesetter(memory)
+    again._typeset = None  # what is remembered is not set again
+    assert again.formula("x_t", False) == drawn
+
+
+def test_symbols_have_the_meanings_of_the_notation_page(
+    typesetter: course_typeset.Typesetter,
+) -> None:
+    text = (ROOT / "book" / "notation.md").read_text("utf-8")
+    known = course_math.definitions(text, typesetter)
+    assert known["z_t"] == known["r_t"] == "reset gate and update gate of the GRU"
+    assert known["T"] == "time steps in a sequence"
+    assert course_math.meaning_of("h_t\u22121", known).startswith("state after step t \u2212 1")
+    assert course_math.meaning_of("W_in", known).startswith("input weights of one block")
+    assert course_math.meaning_of("q", known) == ""
+    drawn = course_math.drawing(typesetter.formula("z_t", False), "z_t", known)
+    assert "<title>reset gate and update gate of the GRU</title>" in drawn
+
+
+# ---------------------------------------------------------------- icons
+
+
+def test_only_the_icons_that_are_used_stay_in_the_styles() -> None:
+    css = (
+        '.a{color:red}.fa-sun:before{content:"\\f185"}.fa-moon:before{content:"\\f186"}'
+        '.fa-bars:before,.fa-navicon:before{content:"\\f0c9"}.fa,.fas{x:y}.box .fa-moon{z:0}'
+    )
+    slim = course_weight.slim_styles(css, ["fa-navicon", "fa-sun"])
+    assert slim == css.replace('.fa-moon:before{content:"\\f186"}', "")
+    assert course_weight.code_points(slim + ":root{--icon:'\uf00c'}") == {0xF185, 0xF0C9, 0xF00C}
+
+
+# ---------------------------------------------------------------- the walk
+
+
+def test_every_link_to_a_neighbour_says_why() -> None:
+    sentences = course_walk.read_sentences()
+    pages = toc_pages()
+    assert set(sentences) <= set(pages)
+    for page in pages[1:]:
+        if page in sentences or not page.startswith("book/"):
+            assert sentences[page]["next"].endswith(".") and sentences[page]["back"].endswith(".")
+
+
 # ---------------------------------------------------------------- quizzes
 
 QUIZZES = sorted((ROOT / "book" / "_quizzes").glob("*.yml"))
@@ -209,3 +328,18 @@ def test_a_file_that_is_no_quiz_is_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ValueError, match=r"bad\.yml"):
             course_quiz.read_quiz(path)
+
+
+def test_what_a_screen_reader_cannot_use_is_mended() -> None:
+    table = '<th class="head"></th><th class="head">size</th><th class="head"><p></p></th>'
+    mended = course_access.mend_body(table)
+    assert mended.count('<td class="head"></td>') == 2 and '<th class="head">size</th>' in mended
+    formula = '<th class="head"><p><svg></svg><math><mi>z</mi><mi>t</mi></math></p></th>'
+    assert course_access.mend_body(formula) == '<th class="head"><p><svg></svg>z t</p></th>'
+    assert course_access.mend_body('<div role="doc-biblioentry">') == '<div role="listitem">'
+    tree = '<li><a href="x.html">The <em>{}</em></a><details><summary></summary></details></li>'
+    named = course_access.name_toggles(tree.format("GRU") + tree.format("LSTM"))
+    assert re.findall('<summary aria-label="(.*?)">', named) == [
+        "Pages of The GRU",
+        "Pages of The LSTM",
+    ]

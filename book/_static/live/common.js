@@ -89,14 +89,19 @@
       return row;
     }
 
-    /* A line of text; `clean` drops what the figure cannot read. */
-    text({ key, name, of, clean, attributes = {} }, into = this.panel) {
+    /* A line of text, or several; `clean` drops what the figure cannot read, and `also` gives what
+       other values follow from it. */
+    text({ key, name, of, clean, lines = 1, also = () => ({}), attributes = {} }, into = this.panel) {
       const id = `live-${this.name}-${key}`;
       const row = make("div", { class: `live-slider ${of}` });
-      const input = make("input", {
-        type: "text", id, autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...attributes,
+      const kind = lines > 1 ? { rows: lines } : { type: "text" };
+      const input = make(lines > 1 ? "textarea" : "input", {
+        id, autocomplete: "off", autocapitalize: "off", spellcheck: "false", ...kind, ...attributes,
       });
-      input.addEventListener("input", () => this.set({ [key]: clean(input.value) }));
+      input.addEventListener("input", () => {
+        const text = clean(input.value);
+        this.set({ [key]: text, ...also(text) });
+      });
       this.controls[key] = (value) => { if (input.value !== value) input.value = value; };
       row.append(make("label", { for: id }, name), input);
       into.append(row);

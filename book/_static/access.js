@@ -1,0 +1,58 @@
+/* Three things that the page's own elements do not do by themselves.
+
+   Whatever scrolls sideways in its own box can be reached by keyboard, as long as it does.
+   The theme looks once, when the page has loaded; a folded cell or a tab that is closed then has no width.
+
+   A formula in a text that is copied is its TeX.
+
+   Paper is white, and cannot be unfolded: a page prints in the light colours, with everything open. */
+(() => {
+  "use strict";
+
+  const BOXES = "pre, .pst-scrollable-table-container, .tex-box, .cell_output";
+
+  const look = (box) => {
+    if (!box.clientWidth) return;
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  };
+
+  const watch = () => {
+    const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => look(target)));
+    document.querySelectorAll(BOXES).forEach((box) => observer.observe(box));
+  };
+
+  // After the theme's own look, which would take the keyboard from a box that it found closed.
+  if (document.readyState === "complete") watch();
+  else window.addEventListener("load", watch);
+
+  const root = document.documentElement;
+  let before = null;
+  const print = ({ matches }) => {
+    if (matches && !before) {
+      const folded = [...document.querySelectorAll("article details:not([open])")];
+      before = { theme: root.dataset.theme, folded };
+      root.dataset.theme = "light";
+      folded.forEach((box) => { box.open = true; });
+    } else if (!matches && before) {
+      root.dataset.theme = before.theme;
+      before.folded.forEach((box) => { box.open = false; });
+      before = null;
+    }
+  };
+  matchMedia("print").addEventListener("change", print);
+
+  document.addEventListener("copy", (event) => {
+    const chosen = getSelection();
+    if (chosen.isCollapsed || document.activeElement.matches("input, textarea")) return;
+    const copied = chosen.getRangeAt(0).cloneContents();
+    const drawings = copied.querySelectorAll("svg.tex");
+    if (!drawings.length) return;
+    copied.querySelectorAll(".tex-read").forEach((words) => words.remove());
+    drawings.forEach((drawing) => drawing.replaceWith(`$${drawing.dataset.tex}$`));
+    const holder = document.createElement("div");
+    holder.append(copied);
+    event.clipboardData.setData("text/plain", holder.textContent);
+    event.preventDefault();
+  });
+})();
