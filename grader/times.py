@@ -45,6 +45,7 @@ def run(notebook: NotebookNode, threads: int = 2, limit: float = LIMIT) -> Run:
             interrupt_on_timeout=True,
             kernel_name="python3",
             allow_errors=True,
+            extra_arguments=["--Application.log_level=ERROR"],  # not a warning for each kernel
             resources={"metadata": {"path": folder}},
         )
         start = time.perf_counter()
