@@ -257,7 +257,8 @@ class Classroom:
 
         path = self.submitted / student / slug / "timestamp.txt"
         try:
-            if path.is_symlink() or path.stat().st_size > 200:
+            # Anything but a file is not read: a pipe would hold up the whole class.
+            if path.is_symlink() or not path.is_file() or path.stat().st_size > 200:
                 return None
             parsed: datetime.datetime = parse_utc(path.read_text("utf-8").strip())
         except (OSError, ValueError, OverflowError):

@@ -94,6 +94,8 @@ class _Writer:
         self.bytes += value.nbytes
         if self.bytes > MAX_BYTES:
             raise Unusable(f"arrays of more than {MAX_BYTES // 2**20} MiB in all")
+        # The name says nothing of the byte order, so all that crosses has this machine's.
+        value = value.astype(value.dtype.newbyteorder("="), copy=False)
         self.buffers.append(np.ascontiguousarray(value).tobytes())
         return {tag: [dtype or value.dtype.name, list(value.shape)]}
 

@@ -1,0 +1,26 @@
+"""Mark the gallery in a class of its own and print the table: `python -m tests.grader.gallery`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.grader.gallery import entries
+from tests.grader.gallery.run import make_class, mark_gallery, seats
+
+
+def main(arguments: list[str]) -> int:
+    chosen = [e for kind in arguments or [None] for e in entries(kind)]
+    with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
+        result = mark_gallery(make_class(Path(folder) / "class", chosen), chosen)
+        wrong = {s.student: w for s in seats(chosen) if (w := result.wrong(s))}
+        for student, words in wrong.items():
+            print(f"{student!r}: {words}")
+        print("\n".join(result.left_behind))
+        print(result.table())
+    return 1 if wrong or result.left_behind else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
