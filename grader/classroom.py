@@ -19,8 +19,9 @@ from typing import Any
 
 import nbformat
 
-from grader import course, marking, notebooks, record, submission, units
+from grader import course, job, notebooks, record, submission, units
 from grader.files import write_text
+from grader.job import Job
 from grader.plan import Plan, lay_out
 from grader.report import book_links
 from grader.worker import seal
@@ -94,6 +95,7 @@ class Classroom:
         self.autograded = self.root / "autograded"
         self.records = self.root / "records"
         self._units: dict[str, course.UnitSource] = {}
+        self._texts: dict[str, str] = {}
 
     @classmethod
     def open(cls, root: Path) -> Classroom:
@@ -227,7 +229,13 @@ class Classroom:
                     f"`grader release {self.root} {slug}` does it."
                 )
             self._units[slug] = course.unit_source(slug, path)
+            self._texts[slug] = path.read_text("utf-8")
         return self._units[slug]
+
+    def unit_text(self, slug: str) -> str:
+        """The released notebook of a unit, as text."""
+        self.unit(slug)
+        return self._texts[slug]
 
     # ------------------------------------------------------------ hand-ins
 
@@ -296,16 +304,26 @@ class Classroom:
                 return folder  # links are not followed, and `submission` says so
         return hand_in.path
 
-    def judge(self, hand_in: HandIn, seed: int | None = None) -> dict[str, Any]:
-        """Mark a hand-in and write its record."""
-        name = self._key(hand_in)
-        unit = self.unit(hand_in.slug)
-        marked = marking.mark(
-            self._safe_path(hand_in), unit, factory=self.factory, limits=self.limits, seed=seed
+    def job(self, hand_in: HandIn, seed: int | None = None) -> Job:
+        """What is needed to mark a hand-in, read now; its record will have the job's key."""
+        return job.job(
+            self._safe_path(hand_in),
+            hand_in.slug,
+            self.unit_text(hand_in.slug),
+            self.limits,
+            unsealed=self.unsealed,
+            seed=seed,
         )
-        made = record.from_marked(marked, hand_in.student, name)
+
+    def keep(self, hand_in: HandIn, made: dict[str, Any]) -> dict[str, Any]:
+        """Write a record that was made of this hand-in; the record with the student's name."""
+        made = made | {"student": hand_in.student}
         record.write(self.records, made)
         return made
+
+    def judge(self, hand_in: HandIn, seed: int | None = None) -> dict[str, Any]:
+        """Mark a hand-in and write its record."""
+        return self.keep(hand_in, job.judge(self.job(hand_in, seed), self.factory))
 
     def mark_one(self, slug: str, student: str) -> tuple[dict[str, Any], Plan]:
         """The record of a hand-in, made now if there is none, and the plan that it followed."""

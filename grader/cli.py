@@ -41,10 +41,11 @@ def _explain(error: Exception) -> str | None:
     from grader.engine import ChecksUnreadable
     from grader.marking import MarkingFault
     from grader.notebooks import SourceError
+    from grader.pool import PoolFault
     from grader.worker.seal import SealFault
 
     ours = (units.UnknownName, ClassFault, CourseFault, ChecksUnreadable, MarkingFault,
-            SourceError, SealFault)  # fmt: skip
+            SourceError, PoolFault, SealFault)  # fmt: skip
     if isinstance(error, ours):
         return str(error)
     if isinstance(error, OSError):

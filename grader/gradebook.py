@@ -97,14 +97,26 @@ def penalise(gradebook: Gradebook, notebook: SubmittedNotebook, config: Any) -> 
 
 def entered(gradebook: Gradebook, slug: str) -> dict[str, tuple[dict[str, float], Any]]:
     """Student -> the scores and the time of handing in that the gradebook holds for a unit."""
-    from nbgrader.api import Grade, SubmittedAssignment
+    from nbgrader.api import Assignment, BaseCell, Grade, SubmittedAssignment
 
-    rows = gradebook.db.query(Grade).join(SubmittedNotebook).join(SubmittedAssignment).all()
+    # Columns alone: as objects, each row would be a dozen, with queries of their own.
+    rows = (
+        gradebook.db.query(
+            SubmittedAssignment.student_id,
+            SubmittedAssignment.timestamp,
+            BaseCell.name,
+            Grade.auto_score,
+        )
+        .select_from(Grade)
+        .join(BaseCell, Grade.cell_id == BaseCell.id)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .filter(Assignment.name == slug)
+    )
     found: dict[str, tuple[dict[str, float], Any]] = {}
-    for grade in rows:
-        if grade.assignment.name == slug:
-            scores, _ = found.setdefault(grade.student.id, ({}, grade.assignment.timestamp))
-            scores[grade.name] = grade.auto_score
+    for student, timestamp, name, score in rows:
+        found.setdefault(student, ({}, timestamp))[0][name] = score
     return found
 
 

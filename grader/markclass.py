@@ -7,19 +7,16 @@ the gradebook already is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from grader.classroom import ClassFault, Classroom, HandIn
-from grader.worker.launch import Limits, WorkerFactory
+from grader.classroom import Classroom, HandIn
+from grader.pool import Crew, Here, Local, do_all
 
 
 @dataclass
@@ -56,9 +53,11 @@ def mark_class(
             outcome.kept += 1
     with room.gradebook() as gradebook:
         _enter_kept(room, gradebook, hand_ins, outcome)
-        bar = tqdm(total=len(todo), unit="hand-in", disable=None if todo else True, leave=False)
-        with bar:
-            for hand_in, made in _judge_all(room, todo, jobs, seed):
+        if not todo:
+            return outcome
+        bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False)
+        with bar, contextlib.closing(_crew(room, len(todo), jobs)) as crew:
+            for hand_in, made in _judge_all(room, todo, crew, seed):
                 bar.set_postfix_str(f"{hand_in.student} {hand_in.slug}")
                 room.enter(gradebook, hand_in, made)
                 outcome.records[hand_in.student, hand_in.slug] = made
@@ -101,57 +100,14 @@ def line(hand_in: HandIn, made: dict[str, Any]) -> str:
 
 
 def _judge_all(
-    room: Classroom, todo: list[HandIn], jobs: int | None, seed: int | None
+    room: Classroom, todo: list[HandIn], crew: Crew, seed: int | None
 ) -> Iterator[tuple[HandIn, dict[str, Any]]]:
-    jobs = min(jobs or os.cpu_count() or 1, len(todo))
-    if jobs <= 1:
-        for hand_in in todo:
-            yield hand_in, room.judge(hand_in, seed)
-        return
-    # A fresh interpreter for each judge: a fork would share this one's database and threads.
-    context = get_context("spawn")
-    seat = (room.root, room.limits, type(room.factory), room.unsealed)
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_sit_down, initargs=seat
-    ) as pool:
-        try:
-            yield from _in_any_order(pool, todo, seed, ahead=4 * jobs)
-        except BrokenProcessPool:
-            raise ClassFault(
-                "A marking process was ended from outside, perhaps for want of memory; what is "
-                "marked is kept: run the command again, with --jobs 1."
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    jobs = ((hand_in, room.job(hand_in, seed)) for hand_in in todo)
+    for hand_in, made in do_all(crew, jobs):
+        yield hand_in, room.keep(hand_in, made)
 
 
-def _in_any_order(
-    pool: ProcessPoolExecutor, todo: list[HandIn], seed: int | None, ahead: int
-) -> Iterator[tuple[HandIn, dict[str, Any]]]:
-    """Results as they come. Only a few are under way at once, so memory does not grow."""
-    waiting = iter(todo)
-    running: dict[Future, HandIn] = {}
-    while True:
-        while len(running) < ahead and (hand_in := next(waiting, None)) is not None:
-            running[pool.submit(_judge, hand_in, seed)] = hand_in
-        if not running:
-            return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield running.pop(future), future.result()
-
-
-_room: Classroom | None = None
-
-
-def _sit_down(
-    root: Path, limits: Limits, factory: Callable[[], WorkerFactory], unsealed: bool
-) -> None:
-    global _room
-    _room = Classroom(root, limits, factory())
-    _room.unsealed = unsealed
-
-
-def _judge(hand_in: HandIn, seed: int | None) -> dict[str, Any]:
-    assert _room is not None
-    return _room.judge(hand_in, seed)
+def _crew(room: Classroom, todo: int, jobs: int | None) -> Crew:
+    """Who marks: processes beside this one, or this one."""
+    size = min(jobs or os.cpu_count() or 1, todo)
+    return Here(room.factory) if size <= 1 else Local(size, type(room.factory))

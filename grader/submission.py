@@ -54,15 +54,20 @@ class Submission:
 
 def read(path: Path, max_bytes: int = MAX_BYTES) -> Submission:
     """Read the notebook at `path`; raises `Unreadable` or `Missing`."""
-    return parse(_bytes_of(path, max_bytes))
+    return parse(load(path, max_bytes))
 
 
 def digest(path: Path, max_bytes: int = MAX_BYTES) -> str:
     """The SHA-256 of the file, or of the reason why it cannot be read."""
     try:
-        return hashlib.sha256(_bytes_of(path, max_bytes)).hexdigest()
+        return hashlib.sha256(load(path, max_bytes)).hexdigest()
     except Unreadable as error:
-        return hashlib.sha256(f"unreadable: {error}".encode()).hexdigest()
+        return digest_of_fault(str(error))
+
+
+def digest_of_fault(reason: str) -> str:
+    """What stands for the SHA-256 of a file that cannot be read."""
+    return hashlib.sha256(f"unreadable: {reason}".encode()).hexdigest()
 
 
 def parse(data: bytes) -> Submission:
@@ -79,7 +84,8 @@ def parse(data: bytes) -> Submission:
 # ---------------------------------------------------------------- the file
 
 
-def _bytes_of(path: Path, max_bytes: int) -> bytes:
+def load(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of the file at `path`; raises `Unreadable` or `Missing`."""
     # Without O_NONBLOCK, opening a pipe that nobody writes to waits for ever.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
