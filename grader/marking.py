@@ -8,6 +8,7 @@ it: the process is started afresh without it.
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader import submission, units
+from grader import submission, units, wire
 from grader.course import UnitSource
 from grader.engine import CheckResult, list_checks, run_checks
 from grader.exercise import Misconception
@@ -23,6 +24,12 @@ from grader.plan import Plan, Planned, lay_out
 from grader.recognise import recognise
 from grader.student import KINDS, Outcome, Student
 from grader.worker.launch import Limits, PlainFactory, Worker, WorkerFactory, WorkerLost
+
+
+#: Bytes of what all cells of a notebook show; what is beyond them is cut.
+SHOWN = 2_000_000
+#: Bytes of all answers of a notebook; they are kept until its misconceptions are looked for.
+ANSWERS = 256 * 2**20
 
 
 class MarkingFault(RuntimeError):
@@ -52,13 +59,18 @@ class Session:
         self._deaths: dict[str, int] = {}
         self.runs = [CellRun() for _ in cells]
         self.spent = 0.0
+        self._shown_left = SHOWN
+        self._answers_left = ANSWERS
         self.limits_hit: list[str] = []
         self.attempts: set[str] = set()
 
     def run(self) -> None:
         """Run all cells in order; those that hang or end the process are left out."""
         while self._worker is None and not self._used_up():
+            started = time.monotonic()
             self._worker = self._start()
+            if self.limits_hit:  # the first start is ours; those that it makes necessary are not
+                self.spent += time.monotonic() - started
             for index, cell in enumerate(self._cells):
                 if cell.runs and self.runs[index].status not in ("timeout", "crashed"):
                     self._run_cell(index, cell)
@@ -86,6 +98,13 @@ class Session:
         except WorkerLost as lost:
             self._deaths[name] = self._deaths.get(name, 0) + 1
             return self._lost(name, lost.kind)
+        self._answers_left -= wire.weight(reply)
+        if self._answers_left < 0:
+            size = f"{ANSWERS // 2**20} MiB"
+            self._hit(f"the answers took more than {size} in all, and the later ones were dropped")
+            return Outcome(
+                "unusable", message=f"`{name}`: the answers of this notebook took over {size}."
+            )
         return _outcome(reply, name)
 
     def end(self) -> None:
@@ -118,8 +137,10 @@ class Session:
             return
         if run.status == "not run":  # what a cell shows is what it showed the first time
             run.status = "ran" if reply.get("good") is True else "raised"
-            run.shown = _shown(reply.get("shown"), self._limits.output)
-            run.cut = reply.get("cut") is True
+            limit = max(0, min(self._limits.output, self._shown_left))
+            run.shown, cut = _shown(reply.get("shown"), limit)
+            run.cut = cut or reply.get("cut") is True
+            self._shown_left -= sum(_room(part["text"]) for part in run.shown)
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         assert self._worker is not None
@@ -134,7 +155,7 @@ class Session:
             self.spent += time.monotonic() - started
         attempts = reply.get("attempts")
         for name in attempts[:20] if isinstance(attempts, list) else ():
-            if isinstance(name, str):
+            if isinstance(name, str) and len(self.attempts) < 20:
                 self.attempts.add(name[:80])
         return reply
 
@@ -160,17 +181,25 @@ class Session:
             self.limits_hit.append(words)
 
 
-def _shown(parts: Any, limit: int) -> list[dict[str, str]]:
-    """What a cell is said to have shown: texts of known kinds, within the limit."""
+def _room(text: str) -> int:
+    """The bytes that a text takes in a notebook, where each line is written on its own."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 10 * text.count("\n")
+
+
+def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:
+    """What a cell is said to have shown, and whether it was cut: texts of known kinds."""
     kept: list[dict[str, str]] = []
+    cut = False
     for part in parts[:1000] if isinstance(parts, list) else ():
         if not isinstance(part, dict):
             continue
         kind, text = part.get("kind"), part.get("text")
         if kind in ("stdout", "stderr", "result", "display", "error") and isinstance(text, str):
-            kept.append({"kind": kind, "text": text[:limit]})
-            limit -= len(text[:limit])
-    return kept
+            cut = cut or len(text) > limit
+            if text := text[:limit]:
+                kept.append({"kind": kind, "text": text})
+            limit -= len(text)
+    return kept, cut
 
 
 def _outcome(reply: dict[str, Any], name: str) -> Outcome:

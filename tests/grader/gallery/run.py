@@ -29,8 +29,13 @@ _HOLDS_ORPHANS = 36
 class Seat:
     """A student's place in the class: an entry, or an honest classmate."""
 
-    student: str
+    folder: str
     entry: Entry | None
+
+    @property
+    def student(self) -> str:
+        """The student's name: the folder's, with bytes that are no text written out."""
+        return os.fsencode(self.folder).decode("utf-8", "backslashreplace")
 
 
 def seats(entries: list[Entry]) -> list[Seat]:
@@ -46,7 +51,7 @@ def make_class(root: Path, entries: list[Entry]) -> Classroom:
     room = c.new_class(root, {})
     room.limits = LIMITS
     for seat in seats(entries):
-        path = room.hand_in_path(c.SLUG, seat.student)
+        path = room.submitted / seat.folder / c.SLUG / f"{c.SLUG}.ipynb"
         path.parent.mkdir(parents=True)
         path.with_name("timestamp.txt").write_text("2026-03-01 12:00:00 UTC\n")
         if seat.entry is not None and seat.entry.name.startswith(("timestamp-", "folder-linked")):
