@@ -8,7 +8,6 @@ it: the process is started afresh without it.
 from __future__ import annotations
 
 import contextlib
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from grader import submission, units, wire
 from grader.course import UnitSource
 from grader.engine import CheckResult, list_checks, run_checks
 from grader.exercise import Misconception
+from grader.files import room
 from grader.plan import Plan, Planned, lay_out
 from grader.recognise import recognise
 from grader.student import KINDS, Outcome, Student
@@ -140,7 +140,7 @@ class Session:
             limit = max(0, min(self._limits.output, self._shown_left))
             run.shown, cut = _shown(reply.get("shown"), limit)
             run.cut = cut or reply.get("cut") is True
-            self._shown_left -= sum(_room(part["text"]) for part in run.shown)
+            self._shown_left -= sum(room(part["text"]) for part in run.shown)
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         assert self._worker is not None
@@ -179,11 +179,6 @@ class Session:
     def _hit(self, words: str) -> None:
         if words not in self.limits_hit:
             self.limits_hit.append(words)
-
-
-def _room(text: str) -> int:
-    """The bytes that a text takes in a notebook, where each line is written on its own."""
-    return len(json.dumps(text, ensure_ascii=False).encode()) + 10 * text.count("\n")
 
 
 def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:

@@ -6,6 +6,7 @@ the process that ran a submission. They differ only in `_invoke`.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import linecache
@@ -149,13 +150,19 @@ def _was_left_blank(error: BaseException) -> bool:
 
 
 def _raised(name: str, error: BaseException) -> Outcome:
-    kind = type(error).__name__
+    kind = type(error).__name__[:100]
     try:
         words = str(error).strip().splitlines()
         text = f"{kind}: {words[0][:300]}" if words else kind
     except BaseException:  # an exception whose text cannot be had is still an exception
         text = kind
-    return Outcome("raised", error=kind, message=f"`{name}` raised {text}{_where(error)}")
+    return Outcome("raised", error=_family(error), message=f"`{name}` raised {text}{_where(error)}")
+
+
+def _family(error: BaseException) -> str:
+    """The error's type or, where that is the student's own, the one of Python's it is made from."""
+    names = (t.__name__ for t in type(error).__mro__ if getattr(builtins, t.__name__, None) is t)
+    return next(names, "BaseException")
 
 
 def _where(error: BaseException) -> str:

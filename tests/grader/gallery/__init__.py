@@ -16,9 +16,19 @@ from tests.grader import classes as c
 
 #: The kinds of trouble, by the module that holds their entries.
 KINDS = {
-    "broken": "broken files",
-    "honest": "honest oddities",
+    "tampering": "a. tampering with the tools the checks would use",
+    "lying": "b. objects that lie about themselves",
+    "reading": "c. reading what is not theirs",
+    "forging": "d. forging outputs and metadata",
+    "harming": "e. harming the machine or classmates",
+    "broken": "f. broken files",
+    "honest": "g. honest oddities",
 }
+
+#: What a cell prints when it got through to something that is not its own.
+THROUGH = "GOT THROUGH TO"
+#: A value in the environment of the marking process.
+SECRET = "of-the-instructor"
 
 Made = bytes | Callable[[Path], None]
 

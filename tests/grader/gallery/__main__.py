@@ -1,4 +1,7 @@
-"""Mark the gallery in a class of its own and print the table: `python -m tests.grader.gallery`."""
+"""Mark the gallery in a class of its own and print the table: `python -m tests.grader.gallery`.
+
+Arguments name kinds or entries, as in `lying broken/deep`.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,11 @@ from tests.grader.gallery.run import make_class, mark_gallery, seats
 
 
 def main(arguments: list[str]) -> int:
-    chosen = [e for kind in arguments or [None] for e in entries(kind)]
-    with tempfile.TemporaryDirectory(prefix="gallery-") as folder:
+    def wanted(kind: str, name: str) -> bool:
+        return not arguments or kind in arguments or f"{kind}/{name}" in arguments
+
+    chosen = [e for e in entries() if wanted(e.kind, e.name)]
+    with tempfile.TemporaryDirectory(prefix="gallery-", ignore_cleanup_errors=True) as folder:
         result = mark_gallery(make_class(Path(folder) / "class", chosen), chosen)
         wrong = {s.student: w for s in seats(chosen) if (w := result.wrong(s))}
         for student, words in wrong.items():

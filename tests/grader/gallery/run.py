@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +17,12 @@ from grader.classroom import Classroom
 from grader.markclass import mark_class
 from grader.worker.launch import Limits
 from tests.grader import classes as c
-from tests.grader.gallery import KINDS, Entry
+from tests.grader.gallery import KINDS, SECRET, THROUGH, Entry
 
 #: Short, so that what loops does not hold up the tests; honest cells need a tenth of it.
-LIMITS = Limits(cell=4, call=2, notebook=20, deaths=1)
+LIMITS = Limits(cell=4, call=2, notebook=20, deaths=1, memory=2 * 2**30)
+#: Bytes that the marking of one hand-in may leave in the class.
+DISK = 20 * 2**20
 #: What a hostile cell calls whatever it manages to write outside its own folder.
 MARK = "gallery_was_here"
 _ODD_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/")
@@ -74,6 +78,8 @@ class Result:
     records: dict[str, dict[str, Any]]
     scores: dict[str, dict[str, float]]
     left_behind: list[str]
+    #: Bytes in memory of the largest process there was.
+    peak: int
 
     def wrong(self, seat: Seat) -> str:
         """What is not as expected with one student; "" when all is."""
@@ -91,6 +97,13 @@ class Result:
         unasked = [f for f in made["flags"] if not any(part in f for part in entry.flags)]
         if unsaid or unasked:
             found.append(f"flags {made['flags']}, expected {list(entry.flags)}")
+        shown = [part["text"] for cell in made["cells"] for part in cell["shown"]]
+        found += [line for text in shown for line in text.splitlines() if THROUGH in line]
+        # What is over is the start of processes, which the limits leave out where they are ours.
+        if made["seconds"] > LIMITS.notebook + 20:
+            found.append(f"took {made['seconds']} s")
+        if self.bytes_of(seat.student) > DISK:
+            found.append(f"left {self.bytes_of(seat.student)} bytes")
         return "; ".join(found)
 
     def bytes_of(self, student: str) -> int:
@@ -113,7 +126,11 @@ class Result:
         right = [seat for seat in mates if not self.wrong(seat)]
         lines.append(f"{'all':<58}{total:>8}{good:>13}")
         lines.append(f"{'honest classmates before and after':<58}{len(mates):>8}{len(right):>13}")
-        lines.append(f"marked in {self.seconds:.0f} s, {self.room.factory.isolation}")
+        lines.append(
+            f"marked in {self.seconds:.0f} s, {self.room.factory.isolation}; "
+            f"the largest process had {self.peak / 2**20:.0f} MiB, "
+            f"the largest traces {max(map(self.bytes_of, self.records)) / 2**20:.1f} MiB"
+        )
         return "\n".join(lines)
 
 
@@ -122,11 +139,14 @@ def mark_gallery(room: Classroom, entries: list[Entry], jobs: int = 2) -> Result
     _hold_orphans()
     before = _traces(room)
     started = time.monotonic()
-    outcome = mark_class(room, jobs=jobs)
+    os.environ["GALLERY_SECRET"] = SECRET
+    with _Watch() as watch:
+        outcome = mark_class(room, jobs=jobs)
+    del os.environ["GALLERY_SECRET"]
     seconds = time.monotonic() - started
     left = _left_behind(before, room)
     records = {student: made for (student, _), made in outcome.records.items()}
-    return Result(room, entries, seconds, records, scores_of(room), left)
+    return Result(room, entries, seconds, records, scores_of(room), left, watch.peak)
 
 
 def scores_of(room: Classroom) -> dict[str, dict[str, float]]:
@@ -136,6 +156,30 @@ def scores_of(room: Classroom) -> dict[str, dict[str, float]]:
             item.student.id: {g.name: g.score for g in item.notebooks[0].grades}
             for item in book.assignment_submissions(c.SLUG)
         }
+
+
+class _Watch(threading.Thread):
+    """Looks at the memory of all processes below this one, as long as it is entered."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._over = threading.Event()
+
+    def __enter__(self) -> _Watch:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._over.wait(0.5):
+            for pid in _descendants():
+                with contextlib.suppress(OSError, ValueError):
+                    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                    self.peak = max(self.peak, pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 # ---------------------------------------------------------------- what is left behind
