@@ -8,6 +8,7 @@ it: the process is started afresh without it.
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -24,7 +25,6 @@ from grader.plan import Plan, Planned, lay_out
 from grader.recognise import recognise
 from grader.student import KINDS, Outcome, Student
 from grader.worker.launch import Limits, PlainFactory, Worker, WorkerFactory, WorkerLost
-
 
 #: Bytes of what all cells of a notebook show; what is beyond them is cut.
 SHOWN = 2_000_000
@@ -207,12 +207,17 @@ def _outcome(reply: dict[str, Any], name: str) -> Outcome:
         arguments=arguments if isinstance(arguments, tuple) else (),
         keywords=keywords if isinstance(keywords, dict) else {},
         error=_words(reply.get("error"), 100),
-        message=_words(reply.get("message"), 1000),
+        message=_without_draws(_words(reply.get("message"), 1000)),
     )
 
 
 def _words(text: Any, limit: int) -> str:
     return text[:limit] if isinstance(text, str) else ""
+
+
+def _without_draws(text: str) -> str:
+    """An error's words without long numbers: a report shows nothing of what a check has drawn."""
+    return re.sub(r"\d*\.\d{4,}(e[+-]?\d+)?", "…", text)
 
 
 class RemoteStudent(Student):

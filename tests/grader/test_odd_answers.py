@@ -157,7 +157,8 @@ FORMS: dict[str, Callable[[Any], Any]] = {
 
 
 def _asked() -> list[tuple[str, str, str]]:
-    return [(s, e.name, name) for s in units.slugs() for e in units.exercises(s) for name in e.asked]
+    exercises = [(slug, e) for slug in units.slugs() for e in units.exercises(slug)]
+    return [(slug, e.name, name) for slug, e in exercises for name in e.asked]
 
 
 def _verdicts(slug: str, exercise: str, name: str, function: Any) -> list[str]:

@@ -213,9 +213,9 @@ ENTRIES = [
         "    if name.startswith('RLIMIT'):\n"
         "        try: resource.setrlimit(getattr(resource, name), (-1, -1))\n"
         "        except (OSError, ValueError): pass\n"
-        f"for f in (lambda: os.nice(-5), lambda: os.setuid(0) or os.getuid(), "
+        "for f in (lambda: os.nice(-5), lambda: os.setuid(0) or os.getuid(), "
         "lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))):\n"
-        f"    try:\n        if f() not in (None, 0): pass\n    except OSError: continue\n"
+        "    try:\n        if f() not in (None, 0): pass\n    except OSError: continue\n"
         "libc = ctypes.CDLL(None); libc.prctl(1, 0, 0, 0, 0); libc.prctl(4, 1, 0, 0, 0)",
         "kept = []\nwhile True: kept.append(bytearray(2**26))")),
     Entry("shared-memory", "makes shared memory, semaphores and queues that outlive a process",

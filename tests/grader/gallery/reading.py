@@ -9,7 +9,16 @@ from pathlib import Path
 
 import gatedrnn
 from tests.grader import classes as c
-from tests.grader.gallery import SECRET, THROUGH, Entry, answering, only, solved, solved_but, unanswered
+from tests.grader.gallery import (
+    SECRET,
+    THROUGH,
+    Entry,
+    answering,
+    only,
+    solved,
+    solved_but,
+    unanswered,
+)
 
 _ROOT = Path(__file__).resolve().parents[3]
 _TRY = f"""

@@ -45,6 +45,8 @@ _PATCHES = {
     "shell": "replaces IPython's shell and what get_ipython gives",
     "objects": "searches all objects for the one that answers and replaces its methods",
     "frames": "walks up the frames of its caller and changes what it finds there",
+    "check": "replaces check and hint",
+    "path": "empties the paths and the finders of modules",
     "annotations": "raises exceptions that look like those of a passed check",
 }
 
@@ -126,6 +128,7 @@ ENTRIES = [
             flags=_FLAGS.get(name, ()),
         )
         for name, does in _PATCHES.items()
+        if name in _CODE
     ],
     *[
         Entry(f"solved-patch-{name}", f"{_PATCHES[name]}, after honest work", solved_then(code))
