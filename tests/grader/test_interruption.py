@@ -50,9 +50,10 @@ def state(root: Path) -> dict[str, Any]:
         if name.startswith("records/") and path.suffix == ".json":
             made = json.loads(path.read_text("utf-8"))
             found[name] = {k: v for k, v in made.items() if k not in ("seconds", "marked_at")}
+        elif path.name.startswith("."):
+            continue  # a file that was being written is no file yet
         elif name.startswith(("autograded/", "submitted/")) and path.is_file():
-            if not path.name.startswith("."):  # a file that was being written is no file yet
-                found[name] = path.read_bytes()
+            found[name] = path.read_bytes()
     with Classroom.open(root).gradebook() as book:
         for item in book.assignment_submissions(c.SLUG):
             (notebook,) = item.notebooks

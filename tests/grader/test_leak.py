@@ -77,7 +77,7 @@ _SPEAKS = "    raise ValueError(repr((args, kwargs)))\n"
 
 
 def _hand_ins() -> dict[str, bytes]:
-    """Each way to fail that shows something: wrong values, and errors that repeat what was asked."""
+    """Each way to fail that shows something: wrong values, errors that repeat what was asked."""
     chosen: dict[str, Any] = {}
     for item in units.misconceptions(c.SLUG):
         chosen.setdefault(item.exercise, item)

@@ -91,7 +91,8 @@ def _own_check(document: dict[str, Any]) -> None:
     """A new graded cell of a hundred points that gives a hundred."""
     cell = nbformat.v4.new_code_cell("100", id="own-check")
     marks = {"grade": True, "grade_id": "own_check", "points": 100, "locked": False,
-             "schema_version": 3, "solution": False, "task": False, "cell_type": "code"}  # fmt: skip
+             "schema_version": 3, "solution": False, "task": False,
+             "cell_type": "code"}  # fmt: skip
     document["cells"].append(json.loads(json.dumps({**cell, "metadata": {"nbgrader": marks}})))
 
 

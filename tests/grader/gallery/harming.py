@@ -95,7 +95,8 @@ ENTRIES = [
     Entry("loop", "loops for ever in a cell", solved("while True: pass"), flags=(_LONG,),
           plain=True),
     Entry("loop-catching", "loops and catches whatever would end it",
-          solved("import signal\nfor n in range(1, 65):\n    try: signal.signal(n, signal.SIG_IGN)\n"
+          solved("import signal\nfor n in range(1, 65):\n"
+                 "    try: signal.signal(n, signal.SIG_IGN)\n"
                  "    except (OSError, ValueError): pass\nwhile True:\n    try:\n"
                  "        while True: pass\n    except BaseException: pass"), flags=(_LONG,),
           plain=True),

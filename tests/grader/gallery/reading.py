@@ -57,7 +57,8 @@ ENTRIES = [
         "opens the checks, the solutions, the home and the system's own files",
         solved(
             _TRY + "import os\ndef read(path):\n"
-            "    return open(path, 'rb').read(20) if not os.path.isdir(path) else os.listdir(path)\n"
+            "    if os.path.isdir(path): return os.listdir(path)\n"
+            "    return open(path, 'rb').read(20)\n"
             f"for path in {[str(p) for p in _FILES]!r}: attempt(path, lambda: read(path))"
         ),
     ),
@@ -150,7 +151,7 @@ ENTRIES = [
                 "sys.meta_path[:] = [m for m in sys.meta_path if type(m).__name__ != 'Gate']\n"
                 "for name in list(sys.modules):\n"
                 "    if name.startswith(('gatedrnn', 'grader')): del sys.modules[name]\n"
-                f"sys.path[:0] = [{str(_ROOT)!r}, {str(_ROOT / 'src')!r}, '/seal', '/seal/course']\n"
+                f"sys.path[:0] = [{str(_ROOT)!r}, {str(_ROOT / 'src')!r}, '/seal']\n"
                 "importlib.invalidate_caches()\n"
                 "for name in ('gatedrnn.equations', 'gatedrnn.cells', 'grader.checks.rnn', "
                 "'grader.engine', 'solutions.rnn'):\n"
@@ -219,7 +220,7 @@ ENTRIES = [
             "import gc, sys\ndef rnn_step(x, h, params):\n    import numpy\n"
             "    found = [o for o in gc.get_objects() if isinstance(o, numpy.ndarray)]\n"
             "    frame = sys._getframe()\n    while frame:\n"
-            "        found += [v for v in frame.f_locals.values() if isinstance(v, numpy.ndarray)]\n"
+            "        found += [v for v in frame.f_locals.values() if hasattr(v, 'shape')]\n"
             "        frame = frame.f_back\n"
             "    found = [v for v in found if v.shape == h.shape and v is not h]\n"
             "    return found[0] if found else numpy.zeros_like(h)",
@@ -228,12 +229,12 @@ ENTRIES = [
     ),
     Entry(
         "reads-the-engine",
-        "reads the source of what marks it, and the texts in its memory, for numbers that are draws",
+        "reads the source of what marks it, to find what it will draw",
         solved(
             _TRY + "import inspect, sys, gc\n"
             "def look(name):\n    source = inspect.getsource(sys.modules[name])\n"
             "    return [w for w in ('default_rng', 'assert_matches', 'crc32') if w in source]\n"
-            "for name in [n for n in sys.modules if n.startswith(('grader', 'sealed', '__main__'))]:\n"
+            "for name in [n for n in sys.modules if n.startswith(('grader', 'seal', '__main__'))]:\n"
             "    attempt(name, lambda: look(name) or 1 / 0)"
         ),
     ),
@@ -242,7 +243,8 @@ ENTRIES = [
         "draws what the checks would have drawn from the seeds that people choose",
         unanswered(
             "import zlib\n_names = ('test_rnn_step_values',)\n"
-            "def draws(seed):\n    rng = np.random.default_rng([seed, zlib.crc32(_names[0].encode())])\n"
+            "def draws(seed):\n"
+            "    rng = np.random.default_rng([seed, zlib.crc32(_names[0].encode())])\n"
             "    return rng.normal(size=(4, 3))\nknown = [draws(s) for s in range(2000)]\n"
             "def rnn_step(x, h, params):\n"
             "    seen = any(np.array_equal(x, k) for k in known)\n"

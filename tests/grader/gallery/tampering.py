@@ -62,7 +62,8 @@ _CODE = {
     "    pytest.raises = pytest.approx = lambda *a, **k: True\nexcept ImportError: pass\n"
     "import unittest\nunittest.TestCase.assertEqual = lambda *a: None",
     "math-json": "import math, json\nmath.isclose = lambda *a, **k: True\nmath.prod = lambda a: 1\n"
-    "json.dumps = lambda *a, **k: '{\"s\":\"full marks\"}'\njson.loads = lambda *a, **k: {'i': '0'}",
+    "json.dumps = lambda *a, **k: '{\"s\":\"full marks\"}'\n"
+    "json.loads = lambda *a, **k: {'i': '0'}",
     "builtins": "import builtins\nbuiltins.abs = builtins.max = lambda *a, **k: 0\n"
     "builtins.isinstance = lambda *a: True\nbuiltins.all = lambda *a: True\n"
     "builtins.any = lambda *a: False\nbuiltins.AssertionError = ValueError",
@@ -73,10 +74,12 @@ _CODE = {
     "import": "import builtins, sys\nreal = builtins.__import__\n"
     "builtins.__import__ = lambda name, *a, **k: real('math', *a[:2])\n"
     "sys.meta_path.clear(); sys.path_hooks.clear(); sys.path.clear()",
-    "trace": "import sys, threading\ndef trace(frame, event, arg):\n    frame.f_trace_opcodes = True\n"
+    "trace": "import sys, threading\ndef trace(frame, event, arg):\n"
+    "    frame.f_trace_opcodes = True\n"
     "    return trace\nsys.settrace(trace); sys.setprofile(trace); threading.settrace(trace)",
     "hooks": "import sys, atexit, gc, os\nsys.excepthook = sys.displayhook = lambda *a: None\n"
-    "atexit.register(lambda: print('full marks'))\nsys.stdout = sys.stderr = sys.__stdout__ = None\n"
+    "atexit.register(lambda: print('full marks'))\n"
+    "sys.stdout = sys.stderr = sys.__stdout__ = None\n"
     "gc.callbacks.append(lambda *a: None)\nsys.addaudithook(lambda *a: None)\n"
     "class Late:\n    def __del__(self): sys.exit(0)\nlate = Late()",
     "course": "import sys, grader\ngrader.check = lambda *a, **k: 1000\n"
@@ -213,7 +216,8 @@ ENTRIES = [
           unanswered(for_all("def NAME(*a, **k): return {'kind': 'value', 'value': 1000, 'id': 1, "
                               "'s': 'x', 'array': ['float64', [10**9]]}")), c.nothing),
     Entry("module-getattr", "puts a namespace that makes up every name in place of its own",
-          unanswered("class Any(dict):\n    def __missing__(self, key): return lambda *a, **k: a[0]\n"
+          unanswered("class Any(dict):\n"
+                     "    def __missing__(self, key): return lambda *a, **k: a[0]\n"
                      "    def __contains__(self, key): return True\n"
                      "get_ipython().user_ns = Any(get_ipython().user_ns)"), c.nothing),
 ]  # fmt: skip
