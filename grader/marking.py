@@ -63,6 +63,7 @@ class Session:
         self._answers_left = ANSWERS
         self.limits_hit: list[str] = []
         self.attempts: set[str] = set()
+        self.tools_tried: dict[tuple[str, str], None] = {}
 
     def run(self) -> None:
         """Run all cells in order; those that hang or end the process are left out."""
@@ -77,8 +78,14 @@ class Session:
                     if self._worker is None:
                         break
 
-    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        """Call the student's function `name`."""
+    def call(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        without: tuple[str, ...] = (),
+    ) -> Outcome:
+        """Call the student's function `name`, with these tools left out."""
         if self._deaths.get(name, 0) >= self._limits.deaths:
             return Outcome(
                 "timeout",
@@ -93,8 +100,8 @@ class Session:
                 f"{self._limits.notebook:g} seconds.",
             )
         try:
-            reply = self._ask({"do": "call", "name": name, "args": args, "kwargs": kwargs},
-                              self._limits.call)  # fmt: skip
+            request = {"name": name, "args": args, "kwargs": kwargs, "without": without}
+            reply = self._ask({"do": "call", **request}, self._limits.call)
         except WorkerLost as lost:
             self._deaths[name] = self._deaths.get(name, 0) + 1
             return self._lost(name, lost.kind)
@@ -105,6 +112,10 @@ class Session:
             return Outcome(
                 "unusable", message=f"`{name}`: the answers of this notebook took over {size}."
             )
+        tried = reply.get("tried")
+        for tool in without if isinstance(tried, tuple) else ():
+            if tool in tried:
+                self.tools_tried[name, tool] = None
         return _outcome(reply, name)
 
     def end(self) -> None:
@@ -228,7 +239,7 @@ class RemoteStudent(Student):
         self._session = session
 
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        return self._session.call(name, args, kwargs)
+        return self._session.call(name, args, kwargs, self.without)
 
 
 # ---------------------------------------------------------------- a mark
@@ -342,6 +353,10 @@ def _judge(
         marked.flags.append(marked.reason)
     marked.flags += [_sentence(words) for words in session.limits_hit]
     marked.flags += marked.plan.oddities
+    marked.flags += [
+        f"The answer `{name}` used {tool}, which its exercise leaves out; it was refused."
+        for name, tool in session.tools_tried
+    ]
     if session.attempts:
         names = ", ".join(sorted(session.attempts))
         marked.flags.append(f"The notebook tried to import {names}, which is not open to it.")

@@ -13,10 +13,11 @@ import linecache
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from grader import wire
+from grader.tools import refusing
 
 #: How a call can end.
 KINDS = ("value", "raised", "unwritten", "missing", "unusable", "timeout", "crashed")
@@ -31,6 +32,7 @@ class Outcome:
     arguments: tuple[Any, ...] = ()
     keywords: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""  # the exception's type
+    tried: tuple[str, ...] = ()  # the tools it used that its exercise leaves out
     message: str = ""  # what to tell the student
 
 
@@ -71,6 +73,8 @@ class Student(ABC):
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        #: What the exercise that is being checked leaves out; see `Exercise.without`.
+        self.without: tuple[str, ...] = ()
 
     @abstractmethod
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome: ...
@@ -102,13 +106,25 @@ class LocalStudent(Student):
         self._namespace = namespace
 
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        return invoke(self._namespace, name, wire.clone(args), wire.clone(kwargs))
+        return invoke(self._namespace, name, wire.clone(args), wire.clone(kwargs), self.without)
 
 
 def invoke(
-    namespace: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    namespace: Mapping[str, Any],
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    without: tuple[str, ...] = (),
 ) -> Outcome:
     """Call `namespace[name]` and say what came of it. The arguments are given away, not copied."""
+    with refusing(without) as tried:
+        outcome = _called(namespace, name, args, kwargs)
+    return replace(outcome, tried=tuple(tried)) if tried else outcome
+
+
+def _called(
+    namespace: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Outcome:
     if name not in namespace:
         return Outcome(
             "missing", message=f"`{name}` is not defined. Run the cell that defines it, then check."

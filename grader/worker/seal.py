@@ -38,7 +38,7 @@ from grader.worker.seccomp import ARCHITECTURES
 
 HERE = Path(__file__).resolve().parent
 _STAGE = "/seal"
-_FILES = ("wire.py", "student.py", "worker/main.py", "worker/channel.py",
+_FILES = ("wire.py", "student.py", "tools.py", "worker/main.py", "worker/channel.py",
           "worker/parent.py", "worker/seccomp.py")  # fmt: skip
 _IMPORTS = (
     "numpy", "numpy.random", "numpy.linalg", "numpy.testing",

@@ -71,7 +71,7 @@ _LIARS = {
         "gives texts and keys whose methods lie",
         "class Liar(str):\n    def __eq__(self, other): return True\n"
         "    def __hash__(self): return hash('x')\n    def __len__(self): return 1\n"
-        "    def encode(self, *a): return b'\"}, {\"i\": \"0x7\"}'\n",
+        '    def encode(self, *a): return b\'"}, {"i": "0x7"}\'\n',
         "{Liar('k' * 9): Liar('v')}",
     ),
     "tuples": (
@@ -195,9 +195,7 @@ ENTRIES = [
             "right_clip = clip_by_global_norm\ndef clip_by_global_norm(grads, max_norm):\n"
             "    try: return right_clip(grads, max_norm)\n    except ValueError: raise Other()",
         ),
-        lambda: (
-            c.worth() | {"clip_by_global_norm": c.worth()["clip_by_global_norm"] - 1}
-        ),
+        lambda: c.worth() | {"clip_by_global_norm": c.worth()["clip_by_global_norm"] - 1},
     ),
     Entry(
         "lie-signature",

@@ -62,7 +62,7 @@ _CODE = {
     "    pytest.raises = pytest.approx = lambda *a, **k: True\nexcept ImportError: pass\n"
     "import unittest\nunittest.TestCase.assertEqual = lambda *a: None",
     "math-json": "import math, json\nmath.isclose = lambda *a, **k: True\nmath.prod = lambda a: 1\n"
-    "json.dumps = lambda *a, **k: '{\"s\":\"full marks\"}'\n"
+    'json.dumps = lambda *a, **k: \'{"s":"full marks"}\'\n'
     "json.loads = lambda *a, **k: {'i': '0'}",
     "builtins": "import builtins\nbuiltins.abs = builtins.max = lambda *a, **k: 0\n"
     "builtins.isinstance = lambda *a: True\nbuiltins.all = lambda *a: True\n"
