@@ -13,6 +13,7 @@ from tests.grader.gallery import (
     SECRET,
     THROUGH,
     Entry,
+    all_but,
     answering,
     only,
     solved,
@@ -184,6 +185,47 @@ ENTRIES = [
         c.nothing,
     ),
     Entry(
+        "uses-a-layer",
+        "lets torch's own layer answer, which its notebook leaves out",
+        unanswered(
+            "import torch\ndef rnn_step(x, h, params):\n"
+            "    cell = torch.nn.RNNCell(x.shape[1], h.shape[1], dtype=torch.float64)\n"
+            "    names = zip(('weight_ih', 'weight_hh', 'bias_ih', 'bias_hh'), params.values())\n"
+            "    cell.load_state_dict({k: torch.from_numpy(v) for k, v in names})\n"
+            "    return cell(torch.from_numpy(x), torch.from_numpy(h)).detach().numpy()"
+        ),
+        c.nothing,
+        flags=("`rnn_step` used torch's recurrent layers",),
+        plain=True,
+    ),
+    Entry(
+        "uses-autograd",
+        "lets torch differentiate, which its notebook leaves out, by a name of its own",
+        solved_but(
+            "rnn_backward",
+            "import torch\nfrom torch.autograd import grad as slope\n"
+            "def rnn_backward(doutputs, x, h0, params):\n"
+            "    t = {k: torch.tensor(v, requires_grad=True)\n"
+            "         for k, v in {'x': x, 'h0': h0, **params}.items()}\n"
+            "    h, loss = t['h0'], 0\n    for i in range(x.shape[1]):\n"
+            "        h = torch.tanh(t['x'][:, i] @ t['W_ih'].T + t['b_ih'] + h @ t['W_hh'].T "
+            "+ t['b_hh'])\n        loss = loss + (h * torch.tensor(doutputs[:, i])).sum()\n"
+            "    return dict(zip(t, (g.numpy() for g in slope(loss, list(t.values())))))",
+        ),
+        # What is built on it goes with it.
+        all_but("rnn_backward", "truncated_bptt_grads"),
+        flags=("`rnn_backward` used automatic", "`truncated_bptt_grads` used automatic"),
+    ),
+    Entry(
+        "compares-with-a-layer",
+        "compares its answers with torch's own in cells of its own, which is honest work",
+        solved(
+            "import torch\nlayer = torch.nn.RNN(3, 5, batch_first=True)\n"
+            "x = torch.ones(2, 4, 3, requires_grad=True)\nlayer(x)[0].sum().backward()\n"
+            "assert x.grad is not None"
+        ),
+    ),
+    Entry(
         "stack-inspection",
         "looks through the frames of its callers for what is expected",
         solved_but(
@@ -234,7 +276,7 @@ ENTRIES = [
             _TRY + "import inspect, sys, gc\n"
             "def look(name):\n    source = inspect.getsource(sys.modules[name])\n"
             "    return [w for w in ('default_rng', 'assert_matches', 'crc32') if w in source]\n"
-            "for name in [n for n in sys.modules if n.startswith(('grader', 'seal', '__main__'))]:\n"
+            "for name in [n for n in sys.modules if n.startswith(('grader', 'seal', '__m'))]:\n"
             "    attempt(name, lambda: look(name) or 1 / 0)"
         ),
     ),
