@@ -128,6 +128,8 @@ def _mark(arguments: argparse.Namespace) -> None:
     outcome = mark_class(
         room, slugs, arguments.student, jobs=arguments.jobs, show=_line_for_a_terminal()
     )
+    for remark in outcome.remarks:
+        _say(remark)
     total = len(outcome.records)
     if not total:
         print("Nothing has been handed in to a released unit; see submitted/ and `grader release`.")

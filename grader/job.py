@@ -10,12 +10,12 @@ import functools
 import hashlib
 import secrets
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import nbformat
 
 from grader import course, marking, record, submission
+from grader.plan import Plan, lay_out
 from grader.worker.launch import Limits, WorkerFactory
 
 
@@ -35,6 +35,9 @@ class Job:
     data: bytes = b""
     fault: str = ""
     missing: bool = False
+    #: What a person should know of how the file was found, and whether a person must look at it.
+    remark: str = ""
+    look: bool = False
 
     def __repr__(self) -> str:
         # A program that passes a job on may write it into its log; the seed is a secret.
@@ -47,9 +50,11 @@ class Job:
 
     @property
     def digest(self) -> str:
+        """The SHA-256 of all that was found."""
         if self.fault:
             return submission.digest_of_fault(self.fault)
-        return hashlib.sha256(self.data).hexdigest()
+        found = self.data + f"\n{self.remark}".encode() if self.remark else self.data
+        return hashlib.sha256(found).hexdigest()
 
     def read(self) -> submission.Submission:
         """The notebook; raises `Unreadable` or `Missing`."""
@@ -58,9 +63,17 @@ class Job:
             raise kind(self.fault)
         return submission.parse(self.data)
 
+    def plan(self) -> Plan:
+        """The cells as they are marked."""
+        unit = _unit(self.slug, self.release)
+        try:
+            return lay_out(unit, self.read())
+        except submission.Unreadable:
+            return lay_out(unit, None)
+
 
 def job(
-    path: Path,
+    place: submission.Place,
     slug: str,
     release: str,
     limits: Limits,
@@ -68,11 +81,14 @@ def job(
     unsealed: bool = False,
     seed: int | None = None,
 ) -> Job:
-    """The job of marking the file at `path`, which is read once, now; a new seed unless given."""
+    """The job of marking the file at `place`, which is read once, now; a new seed unless given."""
     seed = secrets.randbelow(2**63) if seed is None else seed
     parts = (slug, release, course.version(slug), limits, unsealed, seed)
     try:
-        return Job(*parts, submission.load(path))
+        if place.fault:
+            raise submission.Unreadable(place.fault)
+        data = submission.load(place.path)
+        return Job(*parts, data, remark=place.remark, look=place.look)
     except submission.Unreadable as error:
         return Job(*parts, fault=str(error), missing=isinstance(error, submission.Missing))
 
@@ -86,6 +102,10 @@ def judge(one: Job, factory: WorkerFactory) -> dict[str, Any]:
         limits=one.limits,
         seed=one.seed,
     )
+    if one.remark:
+        marked.flags.append(one.remark)
+    if one.look and marked.status == "marked":
+        marked.reason = one.remark
     return record.from_marked(marked, "", one.key)
 
 

@@ -7,15 +7,17 @@ so that one that ends its process each time is known for it and is given up.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
 from grader.job import Job, given_up, judge
-from grader.worker.launch import WorkerFactory
+from grader.worker.launch import WorkerFactory, end_with_parent
 
 #: As often as this the process that does a job may end before the job is given up.
 ENDS = 3
@@ -118,65 +120,114 @@ class Here(Crew):
 
 
 class Local(Crew):
-    """Processes on this machine, `size` of them."""
+    """Processes on this machine, `size` of them. They end with this one, however it ends."""
 
     def __init__(self, size: int, factory: Callable[[], WorkerFactory]) -> None:
-        self._size = size
         self._factory = factory
-        self._pool = self._new()
-        self._running: dict[Future, int] = {}
-
-    def _new(self) -> ProcessPoolExecutor:
-        # A fresh interpreter for each: a fork would share this one's database and threads.
-        return ProcessPoolExecutor(
-            self._size,
-            mp_context=get_context("spawn"),
-            initializer=_sit_down,
-            initargs=(self._factory,),
-        )
+        self._desks = [_Desk(factory) for _ in range(size)]
 
     def free(self) -> int:
-        return 4 * self._size - len(self._running)
+        return sum(_AHEAD - len(desk.jobs) for desk in self._desks)
 
     def take(self, number: int, one: Job) -> None:
-        try:
-            future = self._pool.submit(_judge_here, one)
-        except BrokenProcessPool:  # it broke since the last look; its jobs are told of there
-            self._renew()
-            future = self._pool.submit(_judge_here, one)
-        self._running[future] = number
+        min(self._desks, key=lambda desk: len(desk.jobs)).take(number, one)
 
     def next(self) -> list[Done]:
-        ended, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        if any(isinstance(future.exception(), BrokenProcessPool) for future in ended):
-            self._renew()  # a pool that has lost one process ends them all
-            ended, _ = wait(self._running)
-        return [(self._running.pop(future), _result(future)) for future in ended]
+        busy = {desk.line: desk for desk in self._desks if desk.jobs}
+        done: list[Done] = []
+        for line in wait(list(busy)):
+            desk = busy[line]  # type: ignore[index]
+            number = next(iter(desk.jobs))
+            made = desk.receive()
+            done.append((number, made))
+            if made is None:
+                self._replace(desk)
+        return done
 
-    def _renew(self) -> None:
-        self._pool.shutdown(wait=True)
-        self._pool = self._new()
+    def _replace(self, desk: _Desk) -> None:
+        """Another process in the place of one that has ended; it gets the jobs that wait there."""
+        desk.end()
+        other = _Desk(self._factory)
+        self._desks[self._desks.index(desk)] = other
+        for number, one in desk.jobs.items():
+            other.take(number, one)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for desk in self._desks:
+            desk.let_go()
+        for desk in self._desks:
+            desk.end()
 
 
-def _result(future: Future) -> dict[str, Any] | None:
-    try:
-        made: dict[str, Any] = future.result()
-    except BrokenProcessPool:
-        return None
-    return made
+#: Jobs for each process: the one that it does, and the next.
+_AHEAD = 2
+#: A process that has nothing to do ends well within this time.
+_END_SECONDS = 5.0
 
 
-_seat: WorkerFactory | None = None
+class _Desk:
+    """One process that marks, and what it has been given, the oldest first."""
+
+    def __init__(self, factory: Callable[[], WorkerFactory]) -> None:
+        # A fresh interpreter: a fork would share this one's database and threads.
+        context = get_context("spawn")
+        self.line, theirs = context.Pipe()
+        self.jobs: dict[int, Job] = {}
+        self._process = context.Process(target=_work, args=(theirs, factory, os.getpid()))
+        with theirs:
+            self._process.start()
+
+    def take(self, number: int, one: Job) -> None:
+        self.jobs[number] = one
+        if len(self.jobs) == 1:
+            self._send()
+
+    def _send(self) -> None:
+        """Give it the oldest job. Only while it waits for one: two who both send wait for ever."""
+        with contextlib.suppress(OSError):  # that it has ended is seen where its answer is awaited
+            self.line.send(next(iter(self.jobs.values())))
+
+    def receive(self) -> dict[str, Any] | None:
+        """The record of the oldest job; None when the process has ended before it was done."""
+        try:
+            answer = self.line.recv()
+        except (EOFError, OSError):
+            answer = None
+        del self.jobs[next(iter(self.jobs))]
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is not None and self.jobs:
+            self._send()
+        return answer
+
+    def let_go(self) -> None:
+        """Tell it that no more is to come; what it is doing still is of no use."""
+        self.line.close()
+        if self.jobs:
+            self._process.kill()
+
+    def end(self) -> None:
+        self.line.close()
+        self._process.join(_END_SECONDS)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+        self._process.close()
 
 
-def _sit_down(factory: Callable[[], WorkerFactory]) -> None:
-    global _seat
-    _seat = factory()
-
-
-def _judge_here(one: Job) -> dict[str, Any]:
-    assert _seat is not None
-    return judge(one, _seat)
+def _work(line: Connection, factory: Callable[[], WorkerFactory], parent: int) -> None:
+    """What such a process does, until nobody is at the other end of the line."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who pressed the key decides what is kept
+    end_with_parent(parent)
+    where = factory()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            one: Job = line.recv()
+            try:
+                answer: dict[str, Any] | Exception = judge(one, where)
+            except Exception as error:  # a fault of the course: for the one who gave the job
+                answer = error
+            line.send(answer)
+    close = getattr(where, "close", None)
+    if close is not None:
+        close()

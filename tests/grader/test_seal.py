@@ -466,7 +466,6 @@ def test_the_doctor_says_that_it_works(capsys) -> None:
 
 
 @sealed_only
-def test_a_fork_that_cannot_be_started_is_said_to_be_lost(monkeypatch) -> None:
-    monkeypatch.setattr(seal, "_IMPORTS", ("no_such_module",))
+def test_a_fork_that_cannot_be_started_is_said_to_be_lost() -> None:
     with pytest.raises(WorkerLost, match="no_such_module"):
-        seal.SealedFactory().start(LIMITS)
+        seal.SealedFactory(imports=("no_such_module",)).start(LIMITS)
