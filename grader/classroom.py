@@ -378,7 +378,7 @@ class Classroom:
             student
             for student, one in sorted(held.items())
             if any(score is not None for score in one.scores.values())
-            and not os.path.lexists(self.submitted / student / slug)
+            and not os.path.lexists(self._folder_of(student) / slug)
         ]
 
 

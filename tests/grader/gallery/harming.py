@@ -228,7 +228,7 @@ ENTRIES = [
                  "from multiprocessing import shared_memory\n"
                  "shared_memory.SharedMemory(create=True, size=4096)")),
     Entry("files-beside", "is among a thousand files, pipes, links and a gigabyte of zeros",
-          lambda: _with_files),
+          lambda: _with_files, flags=("pipe.ipynb was handed in beside it",)),
     Entry("gigabyte", "is a gigabyte, and begins like a notebook", lambda: _gigabyte, c.nothing,
           status="unreadable", flags=("1024.0 MiB; the limit is 20 MiB",)),
     Entry("deep-markdown", "nests quotations and lists in its prose a thousand deep",
