@@ -147,6 +147,9 @@ ENTRIES = [
     Entry("folder-linked", "is in a folder that is a link to a classmate's",
           placed(lambda p: (p.parent.rmdir(), p.parent.symlink_to("../000-full/rnn"))),
           flags=("a link",), **_BAD),
+    Entry("folder-file", "is a file in the place of its folder",
+          placed(lambda p: (p.parent.rmdir(), p.parent.write_text("my homework"))),
+          flags=("cannot be opened",), **_BAD),
     Entry("pipe", "is a named pipe", placed(os.mkfifo), flags=("a pipe",), plain=True, **_BAD),
     Entry("socket", "is a socket", placed(_socket), flags=("cannot be opened",), **_BAD),
     Entry("device", "is a device that never ends", placed(_device),
@@ -194,6 +197,18 @@ ENTRIES = [
     Entry("odd-marks", "has numbers in place of nbgrader's marks", _with_metadata({"nbgrader": 5})),
     Entry("odd-ids", "has lists and numbers as its grade ids",
           _with_metadata({"nbgrader": {"grade_id": ["rnn_step"], "points": {}}})),
+    Entry("cells-reversed", "has all its cells in the opposite order",
+          changed(lambda d: d["cells"].reverse())),
+    Entry("cells-deleted", "has lost the cells of its last answer",
+          changed(lambda d: d.update(cells=[x for x in d["cells"]
+                                            if x["id"] != "clip_by_global_norm-answer"])),
+          lambda: c.all_but("clip_by_global_norm"), flags=("Missing cells",)),
+    Entry("cells-prose", "has lost all its code",
+          changed(lambda d: d.update(cells=[x for x in d["cells"]
+                                            if x["cell_type"] == "markdown"])),
+          c.nothing, flags=("Missing cells",)),
+    Entry("ids-gone", "has other ids on all cells, and its marks as they were",
+          changed(lambda d: [x.update(id=f"other-{i}") for i, x in enumerate(d["cells"])])),
     Entry("raw-cells", "has all its code in raw cells", changed(
         lambda d: [x.update(cell_type="raw") for x in d["cells"] if x["cell_type"] == "code"])),
     Entry("many-cells", f"has {_MANY:,} cells of its own",

@@ -28,11 +28,11 @@ def _cells(count: int, source: str) -> bytes:
 
 
 def _with_files(path: Path) -> None:
-    """A good notebook among a thousand files, a sparse one of a gigabyte, pipes and loops."""
+    """A good notebook among hundreds of files, a sparse one of a gigabyte, pipes and loops."""
     import os
 
     path.write_bytes(c.full().bytes())
-    for number in range(1000):
+    for number in range(300):
         path.with_name(f"{number}.txt").write_text("x")
     with path.with_name("large.bin").open("wb") as file:
         file.truncate(2**30)
@@ -227,10 +227,15 @@ ENTRIES = [
                  f"    if f() >= 0: print({THROUGH!r}, 'shared memory')",
                  "from multiprocessing import shared_memory\n"
                  "shared_memory.SharedMemory(create=True, size=4096)")),
-    Entry("files-beside", "is among a thousand files, pipes, links and a gigabyte of zeros",
+    Entry("files-beside", "is among hundreds of files, pipes, links and a gigabyte of zeros",
           lambda: _with_files, flags=("pipe.ipynb was handed in beside it",)),
     Entry("gigabyte", "is a gigabyte, and begins like a notebook", lambda: _gigabyte, c.nothing,
           status="unreadable", flags=("1024.0 MiB; the limit is 20 MiB",)),
+    Entry("outputs-large", "carries twelve megabytes of outputs of an earlier run",
+          lambda: _with_output(12_000_000)),
+    Entry("outputs-huge", "carries a hundred megabytes of outputs of an earlier run",
+          lambda: _with_output(100_000_000), c.nothing, status="unreadable",
+          flags=("the limit is 20 MiB",)),
     Entry("deep-markdown", "nests quotations and lists in its prose a thousand deep",
           lambda: _prose("> " * 1000 + "x\n\n" + "* " * 1000 + "x\n\n" + "[" * 5000 + "`" * 9999)),
     Entry("long-prose", "holds five megabytes of pictures in its prose, as text",
@@ -239,6 +244,13 @@ ENTRIES = [
           lambda: _cells(17, "#" * 1_000_000), c.nothing, status="unreadable",
           flags=("characters of code",)),
 ]  # fmt: skip
+
+
+def _with_output(size: int) -> bytes:
+    document = json.loads(c.full().bytes())
+    output = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "A" * size}}
+    next(x for x in document["cells"] if x["cell_type"] == "code")["outputs"] = [output]
+    return json.dumps(document).encode()
 
 
 def _prose(text: str) -> bytes:

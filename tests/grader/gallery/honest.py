@@ -437,6 +437,45 @@ ENTRIES = [
         ),
         c.nothing,
     ),
+    Entry(
+        "own-error",
+        "raises an error of its own that is made from the one that is asked for",
+        solved_but(
+            "clip_by_global_norm",
+            "class NotFinite(ValueError): pass\n"
+            "right_clip = clip_by_global_norm\ndef clip_by_global_norm(grads, max_norm):\n"
+            "    try: return right_clip(grads, max_norm)\n"
+            "    except ValueError as error: raise NotFinite('the norm') from error",
+        ),
+        plain=True,
+    ),
+    Entry(
+        "keys-from-numpy",
+        "makes the keys of its gradients from an array of texts",
+        solved_but(
+            "rnn_backward",
+            "right_backward = rnn_backward\ndef rnn_backward(*a, **k):\n"
+            "    grads = right_backward(*a, **k)\n"
+            "    return {name: grads[name] for name in np.array(sorted(grads))}",
+        ),
+    ),
+    Entry(
+        "starts-anew",
+        "resets its namespace, deletes check and hint, and goes to another folder",
+        solved("%reset -f\nimport numpy as np", "del check, hint",
+               "import os\nos.chdir('/')\n%cd /tmp",
+               "%%html\n<b>x</b>", "%%javascript\nalert(1)", "%%latex\n$x$", "%%script cat\nx"),
+    ),
+    Entry(
+        "looks-at-streams",
+        "uses the streams as a terminal's: buffers, encodings, numbers",
+        solved("import sys\nsys.stdout.flush(); sys.stdout.isatty(); sys.stdout.encoding",
+               "import sys; sys.stdout.buffer.write(b'x')", "import os; os.write(1, b'x')",
+               "import sys; print('x', file=sys.__stdout__)",
+               "import sys; sys.stdout.reconfigure(line_buffering=True)",
+               "import faulthandler; faulthandler.enable()"),
+        plain=True,
+    ),
     Entry("prints-at-the-end", "prints after its answers", solved_then("print('done')")),
 ]  # fmt: skip
 

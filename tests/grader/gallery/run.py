@@ -58,7 +58,7 @@ def make_class(root: Path, entries: list[Entry]) -> Classroom:
         path = room.submitted / seat.folder / c.SLUG / f"{c.SLUG}.ipynb"
         path.parent.mkdir(parents=True)
         path.with_name("timestamp.txt").write_text("2026-03-01 12:00:00 UTC\n")
-        if seat.entry is not None and seat.entry.name.startswith(("timestamp-", "folder-linked")):
+        if seat.entry is not None and seat.entry.name.startswith(("timestamp-", "folder-")):
             path.with_name("timestamp.txt").unlink()
         made = c.full().bytes() if seat.entry is None else seat.entry.make()
         if callable(made):
