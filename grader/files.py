@@ -28,6 +28,11 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+def printable(text: str) -> str:
+    """A text on one line, without what a terminal would take for a command."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 def room(text: str) -> int:
     """The bytes that a text takes in a notebook, where each line is written on its own."""
     return len(json.dumps(text, ensure_ascii=False).encode()) + 10 * text.count("\n")

@@ -17,6 +17,7 @@ import numpy as np
 MAX_BYTES = 64 * 2**20
 MAX_ITEMS = 100_000
 MAX_DEPTH = 24
+MAX_DIMENSIONS = 16
 MAX_TEXT = 1_000_000
 #: Bytes of the JSON: far above what so many parts need, far below what parsing it could do harm.
 MAX_HEAD = 8 * 2**20
@@ -96,12 +97,15 @@ class _Writer:
         if isinstance(value, np.generic) and type(value).__module__ == "numpy":
             value = value.item()
         if not _is_key(value):
-            self._refuse(f"a dictionary with an object of type {type(value).__name__!r} as a key")
+            kind = type(value).__name__[:80]
+            self._refuse(f"a dictionary with an object of type {kind!r} as a key")
         return self.node(value, depth)
 
     def array(self, value: np.ndarray, tag: str, dtype: str | None = None) -> dict[str, Any]:
         if value.dtype.name not in DTYPES:
             raise Unusable(f"an array of {value.dtype}; expected numbers")
+        if value.ndim > MAX_DIMENSIONS:
+            raise Unusable(f"an array of {value.ndim} dimensions")
         self.bytes += value.nbytes
         if self.bytes > MAX_BYTES:
             raise Unusable(f"arrays of more than {MAX_BYTES // 2**20} MiB in all")
@@ -113,7 +117,7 @@ class _Writer:
     def tensor(self, value: Any) -> dict[str, Any]:
         torch: Any = sys.modules.get("torch")  # a tensor can exist only where torch is loaded
         if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter):
-            self._refuse(f"an object of type {type(value).__name__!r}")
+            self._refuse(f"an object of type {type(value).__name__[:80]!r}")
         if value.layout is not torch.strided or value.is_quantized or value.is_nested:
             raise Unusable("a sparse, nested or quantised tensor; expected a dense one")
         if value.numel() * value.element_size() > MAX_BYTES:
@@ -244,7 +248,7 @@ class _Reader:
 
     def _take(self, spec: Any, allowed: frozenset[str]) -> np.ndarray:
         dtype, shape = self._pair(spec)
-        good = type(shape) is list and len(shape) <= 16
+        good = type(shape) is list and len(shape) <= MAX_DIMENSIONS
         if not good or dtype not in allowed or any(type(n) is not int or n < 0 for n in shape):
             raise BadFrame("an array has no proper type or shape")
         size = math.prod(shape) * np.dtype(dtype).itemsize
