@@ -141,9 +141,9 @@ class Session:
         except WorkerLost as lost:
             run.status = lost.kind
             where = f"cell {index + 1}"
-            if lost.kind == "timeout":
+            if lost.kind == "timeout" and not self._used_up():
                 self._hit(f"{where} ran longer than {self._limits.cell:g} s and was stopped")
-            else:
+            elif lost.kind != "timeout":
                 self._hit(f"{where} ended the process that ran it")
             return
         if run.status == "not run":  # what a cell shows is what it showed the first time
@@ -177,7 +177,9 @@ class Session:
         return True
 
     def _lost(self, name: str, kind: str) -> Outcome:
-        if kind == "timeout":
+        if kind == "timeout" and self._used_up():
+            words = f"`{name}` was stopped: the notebook had used up its time."
+        elif kind == "timeout":
             self._hit(
                 f"the function {name} ran longer than {self._limits.call:g} s and was stopped"
             )

@@ -45,6 +45,8 @@ class Entry:
     status: str = "marked"
     #: A part of each flag that the record must show, in any order; no other flag may be there.
     flags: tuple[str, ...] = ()
+    #: The same of flags that may be there or not, as the speed of the machine or of Python will.
+    perhaps: tuple[str, ...] = ()
     #: Whether a plain subprocess must keep the promise too.
     plain: bool = False
     #: The student's name, where the name is the trouble.

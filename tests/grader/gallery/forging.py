@@ -69,7 +69,7 @@ def _beside(*files: tuple[str, str | bytes], solve: bool = False) -> Callable[[]
     def place(path: Path) -> None:
         path.write_bytes((c.full() if solve else c.Blank(c.SLUG)).bytes())
         for name, text in files:
-            other = path.with_name(name)
+            other = path.parent / name
             other.parent.mkdir(parents=True, exist_ok=True)
             other.write_bytes(text if isinstance(text, bytes) else text.encode())
 

@@ -9,6 +9,7 @@ from tests.grader import classes as c
 from tests.grader.gallery import THROUGH, Entry, all_but, solved, solved_but, unanswered
 
 _ENDS, _LONG = "ended the process", "ran longer than 4 s"
+_MAYBE = (_ENDS, _LONG, "ran longer than 2 s", "used up its 20 s")
 _LAST = "clip_by_global_norm"
 _MARK = "gallery_was_here"
 
@@ -52,7 +53,8 @@ _THREAD = "import threading, time\n"
 ENTRIES = [
     # ------------------------------------------------------------ ends
     *[
-        Entry(f"exit-{name}", f"ends the process: {words}", solved(code), flags=flags, plain=plain)
+        Entry(f"exit-{name}", f"ends the process: {words}", solved(code), flags=flags, plain=plain,
+              perhaps=_MAYBE if "deep" in name else ())
         for name, words, code, flags, plain in (
             ("sys", "sys.exit", "import sys; sys.exit(3)", (), True),
             ("quit", "exit and quit, as functions and as magics", "exit()\nquit()\nexit\n%exit",
@@ -123,27 +125,26 @@ ENTRIES = [
           flags=("used up its 20 s",)),
     # ------------------------------------------------------------ takes
     Entry("memory", "takes memory until there is none", solved(
-        "kept = []\nwhile True: kept.append(bytearray(2**26))"), plain=True),
+        "kept = []\nwhile True: kept.append(bytearray(2**26))"), plain=True, perhaps=_MAYBE),
     Entry("memory-at-once", "asks for a terabyte, of Python, NumPy and torch",
           solved("bytearray(2**40)", "np.ones(2**37)", "import torch; torch.ones(2**37)",
-                 "'x' * 2**40", "[0] * 2**37"), plain=True),
+                 "'x' * 2**40", "[0] * 2**37"), plain=True, perhaps=_MAYBE),
     Entry("memory-in-call", "takes memory without end when it is called",
-          **_in_call("kept = []\nwhile True: kept.append(bytearray(2**26))")),
+          perhaps=_MAYBE, **_in_call("kept = []\nwhile True: kept.append(bytearray(2**26))")),
     Entry("memory-in-threads", "takes memory in threads that catch the error",
           solved(_THREAD + "def take():\n    kept = []\n    while True:\n"
                  "        try: kept.append(bytearray(2**24))\n"
                  "        except MemoryError: time.sleep(0.2)\n"
                  "for _ in range(9): threading.Thread(target=take, daemon=True).start()\n"
-                 "time.sleep(1)"),
-          flags=(_ENDS,)),
-    Entry("answers-large", "answers with sixty megabytes each time",
-          unanswered("def rnn_step(*a): return np.ones(7_500_000)\nrnn_forward = rnn_backward = "
+                 "time.sleep(1)"), perhaps=_MAYBE),
+    Entry("answers-large", "answers with thirty megabytes each time",
+          unanswered("def rnn_step(*a): return np.ones(3_750_000)\nrnn_forward = rnn_backward = "
                      "truncated_bptt_grads = clip_by_global_norm = rnn_step"),
-          c.nothing, flags=("the answers took more than 256 MiB",)),
+          c.nothing, flags=("The answers took more than 256 MiB",), perhaps=_MAYBE),
     Entry("answers-many", "answers with a hundred thousand small parts each time",
           unanswered("def rnn_step(*a): return [[0.5] for _ in range(49_000)]\nrnn_forward = "
                      "rnn_backward = truncated_bptt_grads = clip_by_global_norm = rnn_step"),
-          c.nothing),
+          c.nothing, perhaps=_MAYBE),
     Entry("arguments-large", "makes its arguments large and gives the right answer",
           **_in_call("a[0]['extra'] = np.ones(7_000_000)\nreturn right_clip(*a, **k)",
                      "right_clip = clip_by_global_norm")),
@@ -194,8 +195,8 @@ ENTRIES = [
           solved_but(_LAST, "import numpy, sys, builtins, math\nnumpy.tanh = numpy.zeros_like\n"
                      "math.pi = 3\nbuiltins.len = lambda x: 0\nsys.modules['json'] = None\n"
                      f"def {_LAST}(*a): return 0"),
-          # What its own functions use of that is spoilt for them alone.
-          c.nothing),
+          # IPython itself does not survive it; the cell is left out, and with it this answer.
+          all_but(_LAST), flags=(_ENDS,)),
     Entry("listens", "listens on ports and on sockets of the file system", solved(
         "import socket\nfor f in (lambda: socket.create_server(('0.0.0.0', 8899)), "
         "lambda: socket.create_server(('::', 8899), family=socket.AF_INET6), "
@@ -218,7 +219,7 @@ ENTRIES = [
         "lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))):\n"
         "    try:\n        if f() not in (None, 0): pass\n    except OSError: continue\n"
         "libc = ctypes.CDLL(None); libc.prctl(1, 0, 0, 0, 0); libc.prctl(4, 1, 0, 0, 0)",
-        "kept = []\nwhile True: kept.append(bytearray(2**26))")),
+        "kept = []\nwhile True: kept.append(bytearray(2**26))"), perhaps=_MAYBE),
     Entry("shared-memory", "makes shared memory, semaphores and queues that outlive a process",
           solved("import ctypes\nlibc = ctypes.CDLL(None)\n"
                  f"for f in (lambda: libc.shmget(77, 4096, 0o1666), "

@@ -94,7 +94,8 @@ class Result:
         if scores != earns:
             found.append(f"scores {scores}, expected {earns}")
         unsaid = [part for part in entry.flags if not any(part in f for f in made["flags"])]
-        unasked = [f for f in made["flags"] if not any(part in f for part in entry.flags)]
+        expected = (*entry.flags, *entry.perhaps)
+        unasked = [f for f in made["flags"] if not any(part in f for part in expected)]
         if unsaid or unasked:
             found.append(f"flags {made['flags']}, expected {list(entry.flags)}")
         shown = [part["text"] for cell in made["cells"] for part in cell["shown"]]
