@@ -295,7 +295,6 @@ class SealedWorker(LineWorker):
     """One fork."""
 
     def __init__(self, parent: _Parent, limits: Limits) -> None:
-        super().__init__()
         self._parent, self._pid = parent, 0
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)

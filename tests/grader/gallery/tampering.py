@@ -7,7 +7,13 @@ itself.
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
+
 from grader import units, wire
+from grader.engine import run_checks
+from grader.student import LocalStudent
 from tests.grader import classes as c
 from tests.grader.gallery import Entry, all_but, solved, solved_but, solved_then, unanswered
 
@@ -108,8 +114,24 @@ _CODE = {
     "def rnn_forward(*a): raise SystemExit(0)\ndef rnn_backward(*a): raise KeyboardInterrupt",
 }
 
-#: What the record shows of some of them.
-_FLAGS: dict[str, tuple[str, ...]] = {}
+#: What the tampering itself defines anew.
+_REDEFINED = {
+    "annotations": ("rnn_step", "rnn_forward", "rnn_backward", "truncated_bptt_grads"),
+}
+
+
+@functools.cache
+def _guessed(name: str) -> dict[str, float]:
+    """What the guesses earn by themselves: right shapes, and arguments that are left alone."""
+    space: dict[str, object] = {"np": np}
+    exec(_GUESSES, space)
+    for other in _REDEFINED.get(name, ()):
+        space[other] = None
+    earned = c.nothing()
+    for result in run_checks(c.SLUG, LocalStudent(space), seed=1):
+        earned[result.exercise] += result.earned
+    return earned
+
 
 #: A cell that sends bytes on every descriptor that it can find.
 _WRITE_ALL = (
@@ -126,9 +148,9 @@ ENTRIES = [
             f"{does}, and answers nothing",
             # The tampering comes last, so that it also meets what the guesses are made with.
             unanswered(_GUESSES, _CODE[name]),
-            c.nothing,
+            c.nothing if name == "shell" else functools.partial(_guessed, name),
             plain=name in ("numpy", "builtins", "encoder", "objects", "shell", "hooks"),
-            flags=_FLAGS.get(name, ()),
+            perhaps=(_ENDS, "ran longer than"),  # some of it breaks what it runs in
         )
         for name, does in _PATCHES.items()
         if name in _CODE
@@ -207,7 +229,7 @@ ENTRIES = [
     Entry("ctypes-pokes", "writes into the interpreter's own small integers and into None",
           unanswered(_GUESSES, "import ctypes, sys\nctypes.c_size_t.from_address(id(1000)).value\n"
                      "true = ctypes.c_long.from_address(id(0) + 24)\ntrue.value = 1"),
-          c.nothing),
+          functools.partial(_guessed, ""), perhaps=(_ENDS,)),
     Entry("frozen-exit", "registers what runs when the process forks and exits",
           solved("import os, atexit, weakref, threading\n"
                  "os.register_at_fork(before=lambda: os._exit(0), after_in_child=print)\n"
