@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grader import wire
-from grader.tools import refusing
+from grader import tools, wire
 
 #: How a call can end.
 KINDS = ("value", "raised", "unwritten", "missing", "unusable", "timeout", "crashed")
@@ -117,7 +116,7 @@ def invoke(
     without: tuple[str, ...] = (),
 ) -> Outcome:
     """Call `namespace[name]` and say what came of it. The arguments are given away, not copied."""
-    with refusing(without) as tried:
+    with tools.refusing(without) as tried:
         outcome = _called(namespace, name, args, kwargs)
     return replace(outcome, tried=tuple(tried)) if tried else outcome
 
@@ -181,11 +180,14 @@ def _family(error: BaseException) -> str:
     return next(names, "BaseException")
 
 
+_OURS = (__file__, tools.__file__)
+
+
 def _where(error: BaseException) -> str:
     """The last line of the student's own code that the error passed through."""
     with contextlib.suppress(BaseException):
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if frame.filename == __file__ or "site-packages" in frame.filename:
+            if frame.filename in _OURS or "site-packages" in frame.filename:
                 continue
             line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
             return f" (line {frame.lineno} of `{frame.name}`: `{line}`)" if line else ""

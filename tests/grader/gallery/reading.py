@@ -203,14 +203,14 @@ ENTRIES = [
         "lets torch differentiate, which its notebook leaves out, by a name of its own",
         solved_but(
             "rnn_backward",
-            "import torch\nfrom torch.autograd import grad as slope\n"
+            "import torch\nfrom torch.autograd import grad as by_torch\n"
             "def rnn_backward(doutputs, x, h0, params):\n"
             "    t = {k: torch.tensor(v, requires_grad=True)\n"
             "         for k, v in {'x': x, 'h0': h0, **params}.items()}\n"
             "    h, loss = t['h0'], 0\n    for i in range(x.shape[1]):\n"
             "        h = torch.tanh(t['x'][:, i] @ t['W_ih'].T + t['b_ih'] + h @ t['W_hh'].T "
             "+ t['b_hh'])\n        loss = loss + (h * torch.tensor(doutputs[:, i])).sum()\n"
-            "    return dict(zip(t, (g.numpy() for g in slope(loss, list(t.values())))))",
+            "    return dict(zip(t, (g.numpy() for g in by_torch(loss, list(t.values())))))",
         ),
         # What is built on it goes with it.
         all_but("rnn_backward", "truncated_bptt_grads"),
