@@ -99,7 +99,7 @@ class Result:
         if unsaid or unasked:
             found.append(f"flags {made['flags']}, expected {list(entry.flags)}")
         shown = [part["text"] for cell in made["cells"] for part in cell["shown"]]
-        found += [line for text in shown for line in text.splitlines() if THROUGH in line]
+        found += [line for text in shown for line in text.splitlines() if line.startswith(THROUGH)]
         # What is over is the start of processes, which the limits leave out where they are ours.
         if made["seconds"] > LIMITS.notebook + 20:
             found.append(f"took {made['seconds']} s")
