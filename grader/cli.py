@@ -160,13 +160,22 @@ def _report(arguments: argparse.Namespace) -> None:
     from grader.summary import exercise_table, misconception_table
 
     room = Classroom.open(arguments.dir)
-    records = {(h.student, h.slug): r for h in room.hand_ins() if (r := room.record_of(h))}
+    if arguments.unit is not None:
+        room.unit(arguments.unit)
+    slugs = room.released() if arguments.unit is None else [arguments.unit]
+    records = {(h.student, h.slug): r for h in room.hand_ins(slugs) if (r := room.record_of(h))}
     if not records:
         print(f"Nothing is marked yet: grader mark {arguments.dir}")
         return
-    print(exercise_table(records, room.released()))
+    print(exercise_table(records, slugs))
     print()
     print(misconception_table(records))
+    from grader.classreport import write_report
+
+    folder = arguments.to or room.root / "report"
+    write_report(room, slugs, folder)
+    print()
+    print(f"The page with all of it, drawn: {folder / 'report.html'} (CSV and JSON beside it)")
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -241,7 +250,9 @@ def _parser() -> argparse.ArgumentParser:
     mark.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
     feedback = of_class("feedback", _feedback, "make the pages to give back")
     feedback.add_argument("--student", help="one student only")
-    of_class("report", _report, "how the class did, and what to teach again")
+    report = of_class("report", _report, "how the class did, and what to teach again")
+    report.add_argument("unit", metavar="UNIT", nargs="?", help="one unit only")
+    report.add_argument("--to", type=Path, help="the folder for the page (DIR/report)")
     export = of_class("export", _export, "write the gradebook as CSV")
     export.add_argument("--to", type=Path, help="the file to write (DIR/grades.csv)")
     demo = command("demo", _demo, "make and mark a class of invented students")

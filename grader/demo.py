@@ -26,6 +26,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grader import notebooks, units
+from grader.classreport import write_report
 from grader.classroom import CONFIG, ClassFault, Classroom
 from grader.exercise import Misconception
 from grader.files import write_bytes, write_text
@@ -65,6 +66,7 @@ def demo(into: Path, jobs: int | None = None) -> None:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     room = Classroom.open(into)
+    write_report(room, room.released(), into / "report")
     print(class_table(outcome.records, room.released()))
     print()
     print(exercise_table(outcome.records, room.released()))
@@ -73,6 +75,7 @@ def demo(into: Path, jobs: int | None = None) -> None:
     print()
     print(f"gradebook   {into / 'gradebook.db'}")
     print(f"grades      {into / 'grades.csv'}")
+    print(f"report      {into / 'report' / 'report.html'}")
     print(f"feedback    {pages} pages in {into / 'feedback'}")
     print(f"formgrader  cd {into} && jupyter lab   (then the menu Nbgrader, Formgrader)")
     print(f"{len(outcome.records)} hand-ins marked in {time.monotonic() - started:.0f} s.")
