@@ -94,7 +94,7 @@ def test_on_the_desk_it_earns_nothing_and_says_why() -> None:
     results = run_checks(c.SLUG, LocalStudent(space), seed=3, only=["rnn_forward"])
     assert sum(r.earned for r in results) == 0
     assert all("leaves out torch's recurrent layers" in r.message for r in results)
-    assert all("outputs, h = layer(" in r.message for r in results)  # the student's own line
+    assert not any("refuse" in r.message for r in results)  # no line of ours
 
 
 @pytest.fixture(scope="module")
