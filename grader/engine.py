@@ -224,7 +224,7 @@ def _check_of(item: pytest.Item) -> _Check:
         )
     name, worth = marker.args
     sentence = _fill(" ".join(item.obj.__doc__.split()), values)
-    left_out = {e.name: e.without for e in item.module.EXERCISES}  # type: ignore[attr-defined]
+    left_out = {e.name: e.without for e in item.module.EXERCISES}
     info = CheckInfo(item.name, name, sentence, float(worth), left_out.get(name, ()))
     return _Check(info, item.obj, values, wants)
 

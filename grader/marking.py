@@ -113,9 +113,8 @@ class Session:
                 "unusable", message=f"`{name}`: the answers of this notebook took over {size}."
             )
         tried = reply.get("tried")
-        for tool in without if isinstance(tried, tuple) else ():
-            if tool in tried:
-                self.tools_tried[name, tool] = None
+        if isinstance(tried, tuple):
+            self.tools_tried |= {(name, tool): None for tool in without if tool in tried}
         return _outcome(reply, name)
 
     def end(self) -> None:
