@@ -148,7 +148,8 @@ ENTRIES = [
             f"{does}, and answers nothing",
             # The tampering comes last, so that it also meets what the guesses are made with.
             unanswered(_GUESSES, _CODE[name]),
-            c.nothing if name == "shell" else functools.partial(_guessed, name),
+            # After these two nothing can be called any more, or nothing that it gives be sent.
+            c.nothing if name in ("shell", "numpy") else functools.partial(_guessed, name),
             plain=name in ("numpy", "builtins", "encoder", "objects", "shell", "hooks"),
             perhaps=(_ENDS, "ran longer than"),  # some of it breaks what it runs in
         )
@@ -229,7 +230,7 @@ ENTRIES = [
     Entry("ctypes-pokes", "writes into the interpreter's own small integers and into None",
           unanswered(_GUESSES, "import ctypes, sys\nctypes.c_size_t.from_address(id(1000)).value\n"
                      "true = ctypes.c_long.from_address(id(0) + 24)\ntrue.value = 1"),
-          functools.partial(_guessed, ""), perhaps=(_ENDS,)),
+          c.nothing, perhaps=(_ENDS,)),
     Entry("frozen-exit", "registers what runs when the process forks and exits",
           solved("import os, atexit, weakref, threading\n"
                  "os.register_at_fork(before=lambda: os._exit(0), after_in_child=print)\n"
