@@ -254,7 +254,8 @@ class Classroom:
         """Everyone who has a folder among the hand-ins."""
         if not self.submitted.is_dir():  # a zip can lose an empty folder
             return []
-        return sorted(e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
+        names = (e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
+        return sorted(_as_text(name) for name in names)
 
     def hand_ins(self, slugs: list[str] | None = None, student: str | None = None) -> list[HandIn]:
         """What is to be marked: each folder STUDENT/UNIT among the hand-ins."""
@@ -266,19 +267,28 @@ class Classroom:
             HandIn(name, slug, self.hand_in_path(slug, name))
             for slug in chosen
             for name in names
-            if os.path.lexists(self.submitted / name / slug)
+            if os.path.lexists(self._folder_of(name) / slug)
         ]
 
     def hand_in_path(self, slug: str, student: str) -> Path:
-        return self.submitted / student / slug / f"{slug}.ipynb"
+        return self._folder_of(student) / slug / f"{slug}.ipynb"
+
+    def _folder_of(self, student: str) -> Path:
+        """The folder of a student's hand-ins, whose name on the disk may be no text."""
+        folder = self.submitted / student
+        if "\\" in student and not os.path.lexists(folder):
+            named = (e.name for e in os.scandir(self.submitted) if _as_text(e.name) == student)
+            return self.submitted / next(named, student)
+        return folder
 
     def timestamp(self, slug: str, student: str) -> datetime.datetime | None:
         """When it was handed in, as nbgrader's `timestamp.txt` says, in UTC."""
         from nbgrader.utils import parse_utc
 
-        path = self.submitted / student / slug / "timestamp.txt"
+        path = self._folder_of(student) / slug / "timestamp.txt"
         try:
-            if path.is_symlink() or path.stat().st_size > 200:
+            # Anything but a file is not read: a pipe would hold up the whole class.
+            if path.is_symlink() or not path.is_file() or path.stat().st_size > 200:
                 return None
             parsed: datetime.datetime = parse_utc(path.read_text("utf-8").strip())
         except (OSError, ValueError, OverflowError):
@@ -372,7 +382,7 @@ class Classroom:
             student
             for student, one in sorted(held.items())
             if any(score is not None for score in one.scores.values())
-            and not os.path.lexists(self.submitted / student / slug)
+            and not os.path.lexists(self._folder_of(student) / slug)
         ]
 
 
@@ -384,6 +394,11 @@ def _tail(path: Path, size: int = 4096) -> str:
             return file.read().decode("utf-8", "replace")
     except OSError:
         return ""
+
+
+def _as_text(name: str) -> str:
+    """The name of a folder as text: bytes that are no UTF-8 are written as ``\\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _no_student(name: str, known: list[str]) -> str:

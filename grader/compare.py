@@ -20,8 +20,8 @@ class CheckFailed(AssertionError):
     """A property does not hold. `stage` names the first comparison that failed."""
 
     def __init__(self, stage: str, message: str, expected: str = "", got: str = "") -> None:
-        super().__init__(message)
-        self.stage, self.expected, self.got = stage, expected, got
+        super().__init__(_cut(message, 1000))
+        self.stage, self.expected, self.got = stage, _cut(expected, 300), _cut(got, 300)
 
 
 def assert_matches(
@@ -131,7 +131,11 @@ def _match_array(got: Any, expected: Any, name: str, rtol: float, atol: float) -
         )
     if scalar and isinstance(got, int | float | complex | np.generic) and not isinstance(got, bool):
         have = np.asarray(got)
+        if have.dtype.kind == "O":  # an integer that no array can hold
+            _fail("values", name, f"{want:.6g}", "an integer of more than 64 bits")
     elif want_tensor and _is_tensor(got):
+        if str(got.dtype) == "torch.bfloat16":  # NumPy has no such type
+            _fail("dtype", name, f"elements of type {want.dtype}", "bfloat16")
         have = got.numpy()
     elif not want_tensor and isinstance(got, np.ndarray):
         have = got
@@ -159,6 +163,7 @@ def _match_values(have: np.ndarray, want: np.ndarray, name: str, rtol: float, at
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.abs(have - want)
         near = (difference <= atol + rtol * np.abs(want)) & np.isfinite(have) & np.isfinite(want)
+        near &= difference >= 0  # the size of the least integer does not fit into its own type
         bad = ~(near | (have == want))
         bad &= ~(np.isnan(have) & np.isnan(want))
     if not bad.any():
@@ -209,7 +214,11 @@ def _cap(name: str) -> str:
 
 
 def _keys(mapping: Mapping) -> str:
-    return ", ".join(repr(key) for key in list(mapping)[:12]) or "(none)"
+    return ", ".join(_cut(repr(key), 40) for key in list(mapping)[:12]) or "(none)"
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _is_tensor(value: Any) -> bool:

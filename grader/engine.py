@@ -54,6 +54,7 @@ class CheckInfo:
     exercise: str
     sentence: str
     worth: float
+    without: tuple[str, ...] = ()
 
 
 def run_checks(
@@ -106,6 +107,7 @@ def _run(check: _Check, student: Student, seed: int) -> CheckResult:
     if "rng" in check.wants:
         given["rng"] = generator(seed, check.info.check)
     error: BaseException | None = None
+    student.without = check.info.without
     try:
         check.function(**given)
     except (KeyboardInterrupt, pytest.exit.Exception):
@@ -222,7 +224,9 @@ def _check_of(item: pytest.Item) -> _Check:
         )
     name, worth = marker.args
     sentence = _fill(" ".join(item.obj.__doc__.split()), values)
-    return _Check(CheckInfo(item.name, name, sentence, float(worth)), item.obj, values, wants)
+    left_out = {e.name: e.without for e in item.module.EXERCISES}
+    info = CheckInfo(item.name, name, sentence, float(worth), left_out.get(name, ()))
+    return _Check(info, item.obj, values, wants)
 
 
 _MARKS = ("exercise", "parametrize")

@@ -19,7 +19,8 @@ class Exercise:
     """One exercise: its name, which is also that of its check, its title, and its hints.
 
     `see` is the place in the book that explains it, as ``gru.html#gru-step``. `hints` are three,
-    from a nudge to nearly the answer. `functions` are the names that the student writes.
+    from a nudge to nearly the answer. `functions` are the names that the student writes. `without`
+    names tools (`grader.tools.TOOLS`) that an answer may not use, as its notebook says.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Exercise:
     see: str
     hints: tuple[str, str, str]
     functions: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     @property
     def asked(self) -> tuple[str, ...]:

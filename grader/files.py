@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -25,3 +26,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8 with plain line ends, atomically."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def printable(text: str) -> str:
+    """A text on one line, without what a terminal would take for a command."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def room(text: str) -> int:
+    """The bytes that a text takes in a notebook, where each line is written on its own."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) + 10 * text.count("\n")

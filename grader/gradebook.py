@@ -405,6 +405,8 @@ def _output(part: dict[str, str]) -> dict[str, Any]:
 
 def safe_markdown(text: str) -> str:
     """A student's prose with no HTML in it, and with no address that is fetched or that runs."""
+    # MathJax, in formgrader's pages, makes links and attributes of these.
+    text = re.sub(r"\\(?=(?:href|url|require|style|class|cssId|data|html\w*)\b)", r"\\ ", text)
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     text = text.replace("![", "[")
     return re.sub(r"(\]\s*[\(:]\s*<?\s*)(?!https?://|mailto:|#|[\w./-]+\s*\))", r"\1unsafe:", text)

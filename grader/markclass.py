@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from grader import course
 from grader.classroom import Classroom, HandIn, Taken
+from grader.files import printable
 from grader.gradebook import Held, flag
 from grader.gradebook import held as read_gradebook
 from grader.pool import Crew, Here, Local, do_all
@@ -94,7 +95,7 @@ def _mark_all(
     bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False, smoothing=0.1)
     with bar, contextlib.closing(crew), register:
         for taken, made in _judge_all(room, todo, crew, seed):
-            bar.set_postfix_str(f"{taken.hand_in.student} {taken.hand_in.slug}")
+            bar.set_postfix_str(printable(f"{taken.hand_in.student} {taken.hand_in.slug}"))
             register.add(taken, made)
             bar.update()
             if show is not None:
@@ -184,7 +185,8 @@ def line(hand_in: HandIn, made: dict[str, Any]) -> str:
 
     points = f"{number(made['earned'])} of {number(made['worth'])}"
     said = "; ".join(notes(made))
-    return f"{hand_in.student:<20} {hand_in.slug:<12} {points:>10}  {said[:160]}".rstrip()
+    text = f"{hand_in.student:<20} {hand_in.slug:<12} {points:>10}  {said[:160]}"
+    return printable(text).rstrip()
 
 
 # ---------------------------------------------------------------- judging

@@ -8,6 +8,7 @@ it: the process is started afresh without it.
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -15,14 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader import submission, units
+from grader import submission, units, wire
 from grader.course import UnitSource
 from grader.engine import CheckResult, list_checks, run_checks
 from grader.exercise import Misconception
+from grader.files import room
 from grader.plan import Plan, Planned, lay_out
 from grader.recognise import recognise
 from grader.student import KINDS, Outcome, Student
 from grader.worker.launch import Limits, PlainFactory, Worker, WorkerFactory, WorkerLost
+
+#: Bytes of what all cells of a notebook show; what is beyond them is cut.
+SHOWN = 2_000_000
+#: Bytes of all answers of a notebook; they are kept until its misconceptions are looked for.
+ANSWERS = 256 * 2**20
 
 
 class MarkingFault(RuntimeError):
@@ -52,21 +59,33 @@ class Session:
         self._deaths: dict[str, int] = {}
         self.runs = [CellRun() for _ in cells]
         self.spent = 0.0
+        self._shown_left = SHOWN
+        self._answers_left = ANSWERS
         self.limits_hit: list[str] = []
         self.attempts: set[str] = set()
+        self.tools_tried: dict[tuple[str, str], None] = {}
 
     def run(self) -> None:
         """Run all cells in order; those that hang or end the process are left out."""
         while self._worker is None and not self._used_up():
+            started = time.monotonic()
             self._worker = self._start()
+            if self.limits_hit:  # the first start is ours; those that it makes necessary are not
+                self.spent += time.monotonic() - started
             for index, cell in enumerate(self._cells):
                 if cell.runs and self.runs[index].status not in ("timeout", "crashed"):
                     self._run_cell(index, cell)
                     if self._worker is None:
                         break
 
-    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        """Call the student's function `name`."""
+    def call(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        without: tuple[str, ...] = (),
+    ) -> Outcome:
+        """Call the student's function `name`, with these tools left out."""
         if self._deaths.get(name, 0) >= self._limits.deaths:
             return Outcome(
                 "timeout",
@@ -81,11 +100,21 @@ class Session:
                 f"{self._limits.notebook:g} seconds.",
             )
         try:
-            reply = self._ask({"do": "call", "name": name, "args": args, "kwargs": kwargs},
-                              self._limits.call)  # fmt: skip
+            request = {"name": name, "args": args, "kwargs": kwargs, "without": without}
+            reply = self._ask({"do": "call", **request}, self._limits.call)
         except WorkerLost as lost:
             self._deaths[name] = self._deaths.get(name, 0) + 1
             return self._lost(name, lost.kind)
+        self._answers_left -= wire.weight(reply)
+        if self._answers_left < 0:
+            size = f"{ANSWERS // 2**20} MiB"
+            self._hit(f"the answers took more than {size} in all, and the later ones were dropped")
+            return Outcome(
+                "unusable", message=f"`{name}`: the answers of this notebook took over {size}."
+            )
+        tried = reply.get("tried")
+        if isinstance(tried, tuple):
+            self.tools_tried |= {(name, tool): None for tool in without if tool in tried}
         return _outcome(reply, name)
 
     def end(self) -> None:
@@ -111,15 +140,17 @@ class Session:
         except WorkerLost as lost:
             run.status = lost.kind
             where = f"cell {index + 1}"
-            if lost.kind == "timeout":
+            if lost.kind == "timeout" and not self._used_up():
                 self._hit(f"{where} ran longer than {self._limits.cell:g} s and was stopped")
-            else:
+            elif lost.kind != "timeout":
                 self._hit(f"{where} ended the process that ran it")
             return
         if run.status == "not run":  # what a cell shows is what it showed the first time
             run.status = "ran" if reply.get("good") is True else "raised"
-            run.shown = _shown(reply.get("shown"), self._limits.output)
-            run.cut = reply.get("cut") is True
+            limit = max(0, min(self._limits.output, self._shown_left))
+            run.shown, cut = _shown(reply.get("shown"), limit)
+            run.cut = cut or reply.get("cut") is True
+            self._shown_left -= sum(room(part["text"]) for part in run.shown)
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         assert self._worker is not None
@@ -134,7 +165,7 @@ class Session:
             self.spent += time.monotonic() - started
         attempts = reply.get("attempts")
         for name in attempts[:20] if isinstance(attempts, list) else ():
-            if isinstance(name, str):
+            if isinstance(name, str) and len(self.attempts) < 20:
                 self.attempts.add(name[:80])
         return reply
 
@@ -145,7 +176,9 @@ class Session:
         return True
 
     def _lost(self, name: str, kind: str) -> Outcome:
-        if kind == "timeout":
+        if kind == "timeout" and self._used_up():
+            words = f"`{name}` was stopped: the notebook had used up its time."
+        elif kind == "timeout":
             self._hit(
                 f"the function {name} ran longer than {self._limits.call:g} s and was stopped"
             )
@@ -160,17 +193,20 @@ class Session:
             self.limits_hit.append(words)
 
 
-def _shown(parts: Any, limit: int) -> list[dict[str, str]]:
-    """What a cell is said to have shown: texts of known kinds, within the limit."""
+def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:
+    """What a cell is said to have shown, and whether it was cut: texts of known kinds."""
     kept: list[dict[str, str]] = []
+    cut = False
     for part in parts[:1000] if isinstance(parts, list) else ():
         if not isinstance(part, dict):
             continue
         kind, text = part.get("kind"), part.get("text")
         if kind in ("stdout", "stderr", "result", "display", "error") and isinstance(text, str):
-            kept.append({"kind": kind, "text": text[:limit]})
-            limit -= len(text[:limit])
-    return kept
+            cut = cut or len(text) > limit
+            if text := text[:limit]:
+                kept.append({"kind": kind, "text": text})
+            limit -= len(text)
+    return kept, cut
 
 
 def _outcome(reply: dict[str, Any], name: str) -> Outcome:
@@ -183,12 +219,17 @@ def _outcome(reply: dict[str, Any], name: str) -> Outcome:
         arguments=arguments if isinstance(arguments, tuple) else (),
         keywords=keywords if isinstance(keywords, dict) else {},
         error=_words(reply.get("error"), 100),
-        message=_words(reply.get("message"), 1000),
+        message=_without_draws(_words(reply.get("message"), 1000)),
     )
 
 
 def _words(text: Any, limit: int) -> str:
     return text[:limit] if isinstance(text, str) else ""
+
+
+def _without_draws(text: str) -> str:
+    """An error's words without long numbers: a report shows nothing of what a check has drawn."""
+    return re.sub(r"\d*\.\d{4,}(e[+-]?\d+)?", "…", text)
 
 
 class RemoteStudent(Student):
@@ -199,7 +240,7 @@ class RemoteStudent(Student):
         self._session = session
 
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        return self._session.call(name, args, kwargs)
+        return self._session.call(name, args, kwargs, self.without)
 
 
 # ---------------------------------------------------------------- a mark
@@ -313,6 +354,10 @@ def _judge(
         marked.flags.append(marked.reason)
     marked.flags += [_sentence(words) for words in session.limits_hit]
     marked.flags += marked.plan.oddities
+    marked.flags += [
+        f"The answer `{name}` used {tool}, which its exercise leaves out; it was refused."
+        for name, tool in session.tools_tried
+    ]
     if session.attempts:
         names = ", ".join(sorted(session.attempts))
         marked.flags.append(f"The notebook tried to import {names}, which is not open to it.")

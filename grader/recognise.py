@@ -39,7 +39,10 @@ def recognise(
 
 def _same_everywhere(candidate: Misconception, calls: Sequence[Call]) -> bool:
     relevant = [call for call in calls if call.name == candidate.replaces]
-    return bool(relevant) and all(_same(candidate, call) for call in relevant)
+    try:
+        return bool(relevant) and all(_same(candidate, call) for call in relevant)
+    except Exception:  # the student's value may be anything; what cannot be compared is not equal
+        return False
 
 
 def _same(candidate: Misconception, call: Call) -> bool:

@@ -6,16 +6,17 @@ the process that ran a submission. They differ only in `_invoke`.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import linecache
 import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grader import wire
+from grader import tools, wire
 
 #: How a call can end.
 KINDS = ("value", "raised", "unwritten", "missing", "unusable", "timeout", "crashed")
@@ -30,6 +31,7 @@ class Outcome:
     arguments: tuple[Any, ...] = ()
     keywords: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""  # the exception's type
+    tried: tuple[str, ...] = ()  # the tools it used that its exercise leaves out
     message: str = ""  # what to tell the student
 
 
@@ -70,6 +72,8 @@ class Student(ABC):
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        #: What the exercise that is being checked leaves out; see `Exercise.without`.
+        self.without: tuple[str, ...] = ()
 
     @abstractmethod
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome: ...
@@ -101,13 +105,25 @@ class LocalStudent(Student):
         self._namespace = namespace
 
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome:
-        return invoke(self._namespace, name, wire.clone(args), wire.clone(kwargs))
+        return invoke(self._namespace, name, wire.clone(args), wire.clone(kwargs), self.without)
 
 
 def invoke(
-    namespace: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    namespace: Mapping[str, Any],
+    name: str,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    without: tuple[str, ...] = (),
 ) -> Outcome:
     """Call `namespace[name]` and say what came of it. The arguments are given away, not copied."""
+    with tools.refusing(without) as tried:
+        outcome = _called(namespace, name, args, kwargs)
+    return replace(outcome, tried=tuple(tried)) if tried else outcome
+
+
+def _called(
+    namespace: Mapping[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Outcome:
     if name not in namespace:
         return Outcome(
             "missing", message=f"`{name}` is not defined. Run the cell that defines it, then check."
@@ -149,20 +165,29 @@ def _was_left_blank(error: BaseException) -> bool:
 
 
 def _raised(name: str, error: BaseException) -> Outcome:
-    kind = type(error).__name__
+    kind = type(error).__name__[:100]
     try:
         words = str(error).strip().splitlines()
         text = f"{kind}: {words[0][:300]}" if words else kind
     except BaseException:  # an exception whose text cannot be had is still an exception
         text = kind
-    return Outcome("raised", error=kind, message=f"`{name}` raised {text}{_where(error)}")
+    return Outcome("raised", error=_family(error), message=f"`{name}` raised {text}{_where(error)}")
+
+
+def _family(error: BaseException) -> str:
+    """The error's type or, where that is the student's own, the one of Python's it is made from."""
+    names = (t.__name__ for t in type(error).__mro__ if getattr(builtins, t.__name__, None) is t)
+    return next(names, "BaseException")
+
+
+_OURS = (__file__, tools.__file__)
 
 
 def _where(error: BaseException) -> str:
     """The last line of the student's own code that the error passed through."""
     with contextlib.suppress(BaseException):
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
-            if frame.filename == __file__ or "site-packages" in frame.filename:
+            if frame.filename in _OURS or "site-packages" in frame.filename:
                 continue
             line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
             return f" (line {frame.lineno} of `{frame.name}`: `{line}`)" if line else ""

@@ -13,14 +13,20 @@ import itertools
 import json
 import os
 import stat
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from grader.files import room
 
 #: A notebook with plots is a few megabytes; this is far above, and far below what does harm.
 MAX_BYTES = 20 * 2**20
 MAX_CELLS = 2_000
 MAX_SOURCE = 1_000_000
+#: Bytes that all code may take in a notebook, and all prose, which is cut there and not refused.
+MAX_CODE = 3_000_000
+MAX_PROSE = 1_000_000
 
 
 class Unreadable(ValueError):
@@ -228,7 +234,22 @@ def _cells_of(document: dict[str, Any]) -> tuple[tuple[Cell, ...], int]:
         raise Unreadable("The file is JSON, but not a notebook: it has no list of cells.")
     if len(found) > MAX_CELLS:
         raise Unreadable(f"The notebook has {len(found):,} cells; the limit is {MAX_CELLS:,}.")
-    return tuple(_cell(cell) for cell in found if isinstance(cell, dict)), version
+    return tuple(_within(_cell(cell) for cell in found if isinstance(cell, dict))), version
+
+
+def _within(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """The cells, within the limits of what all of them hold."""
+    code, prose = MAX_CODE, MAX_PROSE
+    for cell in cells:
+        if cell.kind != "markdown":
+            code -= room(cell.source)
+            if code < 0:
+                raise Unreadable(f"The notebook holds more than {MAX_CODE:,} characters of code.")
+        elif room(cell.source) > prose:  # a picture as text, in most cases; prose earns nothing
+            cell, prose = replace(cell, source=cell.source[: prose // 12] + " …"), 0
+        else:
+            prose -= room(cell.source)
+        yield cell
 
 
 def _is_list(value: Any) -> bool:
@@ -244,7 +265,7 @@ def _cell(raw: dict[str, Any]) -> Cell:
         kind = "markdown"
     if kind not in ("code", "markdown"):
         kind = "raw"
-    if len(source) > MAX_SOURCE:
+    if len(source) > MAX_SOURCE and kind != "markdown":
         raise Unreadable(
             f"A cell holds {len(source):,} characters; the limit is {MAX_SOURCE:,} a cell."
         )

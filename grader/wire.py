@@ -17,7 +17,10 @@ import numpy as np
 MAX_BYTES = 64 * 2**20
 MAX_ITEMS = 100_000
 MAX_DEPTH = 24
+MAX_DIMENSIONS = 16
 MAX_TEXT = 1_000_000
+#: Bytes of the JSON: far above what so many parts need, far below what parsing it could do harm.
+MAX_HEAD = 8 * 2**20
 #: Array element types that may cross; objects and strings may not.
 DTYPES = frozenset(
     [
@@ -74,13 +77,15 @@ class _Writer:
         if kind is str:
             if len(value) > MAX_TEXT:
                 raise Unusable(f"a text of more than {MAX_TEXT:,} characters")
-            return {"s": value.encode("utf-8", "backslashreplace").decode()}
+            return {"s": _whole(value)}
         if kind in (list, tuple):
             return {kind.__name__: [self.node(item, depth + 1) for item in list(value)]}
         if isinstance(value, dict) and kind.__module__ in ("builtins", "collections"):
             pairs = list(dict.items(value))
-            return {"dict": [[self.node(k, depth + 1), self.node(v, depth + 1)] for k, v in pairs]}
-        if isinstance(value, tuple) and hasattr(kind, "_fields"):
+            return {"dict": [[self.key(k, depth + 1), self.node(v, depth + 1)] for k, v in pairs]}
+        if isinstance(value, str):  # one of a class of its own, as NumPy's: what it holds counts
+            return self.node(str.__str__(value)[:], depth)
+        if isinstance(value, tuple) and (hasattr(kind, "_fields") or _of_torch(kind)):
             return {"tuple": [self.node(item, depth + 1) for item in tuple.__iter__(value)]}
         if kind is np.ndarray:
             return self.array(value, "array")
@@ -88,27 +93,45 @@ class _Writer:
             return self.array(np.asarray(value), "scalar")
         return self.tensor(value)
 
+    def key(self, value: Any, depth: int) -> Any:
+        if isinstance(value, np.generic) and type(value).__module__ == "numpy":
+            value = value.item()
+        if not _is_key(value):
+            kind = type(value).__name__[:80]
+            self._refuse(f"a dictionary with an object of type {kind!r} as a key")
+        return self.node(value, depth)
+
     def array(self, value: np.ndarray, tag: str, dtype: str | None = None) -> dict[str, Any]:
         if value.dtype.name not in DTYPES:
             raise Unusable(f"an array of {value.dtype}; expected numbers")
+        if value.ndim > MAX_DIMENSIONS:
+            raise Unusable(f"an array of {value.ndim} dimensions")
         self.bytes += value.nbytes
         if self.bytes > MAX_BYTES:
             raise Unusable(f"arrays of more than {MAX_BYTES // 2**20} MiB in all")
+        # The name says nothing of the byte order, so all that crosses has this machine's.
+        value = value.astype(value.dtype.newbyteorder("="), copy=False)
         self.buffers.append(np.ascontiguousarray(value).tobytes())
         return {tag: [dtype or value.dtype.name, list(value.shape)]}
 
     def tensor(self, value: Any) -> dict[str, Any]:
         torch: Any = sys.modules.get("torch")  # a tensor can exist only where torch is loaded
         if torch is None or type(value) not in (torch.Tensor, torch.nn.Parameter):
-            self._refuse(f"an object of type {type(value).__name__!r}")
-        if value.layout is not torch.strided or value.is_quantized:
-            raise Unusable("a sparse or quantised tensor; expected a dense one")
+            self._refuse(f"an object of type {type(value).__name__[:80]!r}")
+        if value.layout is not torch.strided or value.is_quantized or value.is_nested:
+            raise Unusable("a sparse, nested or quantised tensor; expected a dense one")
         if value.numel() * value.element_size() > MAX_BYTES:
             raise Unusable(f"a tensor of more than {MAX_BYTES // 2**20} MiB")
-        plain = value.detach().cpu()
-        if plain.dtype is torch.bfloat16:
-            return self.array(plain.contiguous().view(torch.int16).numpy(), "tensor", "bfloat16")
-        return self.array(plain.resolve_conj().resolve_neg().numpy(), "tensor")
+        try:
+            plain = value.detach().cpu()
+            if plain.dtype is torch.bfloat16:
+                bits = plain.contiguous().view(torch.int16).numpy()
+                return self.array(bits, "tensor", "bfloat16")
+            return self.array(plain.resolve_conj().resolve_neg().numpy(), "tensor")
+        except (RuntimeError, TypeError):  # it has no values, or none that NumPy knows
+            raise Unusable(
+                f"a tensor of {value.dtype} on the device {value.device}; expected one of numbers"
+            ) from None
 
     @staticmethod
     def _refuse(what: str) -> Any:
@@ -117,10 +140,28 @@ class _Writer:
         )
 
 
+def _whole(text: str) -> str:
+    """A text with no lone surrogates, which no file could hold."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _of_torch(kind: type) -> bool:
+    """The tuples that torch gives: a shape, or several results with names."""
+    return kind.__module__ in ("torch", "torch.return_types")
+
+
+def _is_key(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_key(part) for part in tuple.__iter__(value))
+    return value is None or isinstance(value, str | int | float)
+
+
 def dumps(value: Any) -> bytes:
     """Encode `value`; raises `Unusable` for what is not plain data."""
     writer = _Writer()
     head = json.dumps(writer.node(value, 0), separators=(",", ":")).encode()
+    if len(head) > MAX_HEAD:
+        raise Unusable(f"a value whose parts and texts take more than {MAX_HEAD // 2**20} MiB")
     return b"\n".join([head, b"".join(writer.buffers)])
 
 
@@ -164,7 +205,7 @@ class _Reader:
     def _s(self, text: Any, _: int) -> str:
         if type(text) is not str or len(text) > 10 * MAX_TEXT:
             raise BadFrame("a text is not a text")
-        return text
+        return _whole(text)
 
     def _list(self, parts: Any, depth: int) -> list[Any]:
         if type(parts) is not list:
@@ -181,7 +222,7 @@ class _Reader:
         for pair in pairs:
             key, item = self._pair(pair)
             key = self.value(key, depth + 1)
-            if not isinstance(key, str | int | float | bool | tuple | type(None)):
+            if not _is_key(key):
                 raise BadFrame("a dictionary key is not plain")
             out[key] = self.value(item, depth + 1)
         return out
@@ -207,7 +248,7 @@ class _Reader:
 
     def _take(self, spec: Any, allowed: frozenset[str]) -> np.ndarray:
         dtype, shape = self._pair(spec)
-        good = type(shape) is list and len(shape) <= 16
+        good = type(shape) is list and len(shape) <= MAX_DIMENSIONS
         if not good or dtype not in allowed or any(type(n) is not int or n < 0 for n in shape):
             raise BadFrame("an array has no proper type or shape")
         size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -225,10 +266,12 @@ def loads(frame: bytes) -> Any:
     """Decode one frame; raises `BadFrame` for anything that `dumps` would not have written."""
     if len(frame) > 2 * MAX_BYTES:
         raise BadFrame("the frame is too large")
-    head, newline, _ = frame.partition(b"\n")
+    end = frame.find(b"\n", 0, MAX_HEAD + 1)
+    if end < 0:
+        raise BadFrame("the frame has no end of its JSON, or too far away")
     try:
-        reader = _Reader(memoryview(frame)[len(head) + len(newline) :])
-        value = reader.value(json.loads(head), 0)
+        reader = _Reader(memoryview(frame)[end + 1 :])
+        value = reader.value(json.loads(frame[:end]), 0)
     except BadFrame:
         raise
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -236,6 +279,17 @@ def loads(frame: bytes) -> Any:
     if reader.at != len(reader.body):
         raise BadFrame("the frame has bytes that belong to nothing")
     return value
+
+
+def weight(value: Any) -> int:
+    """About how many bytes of memory a decoded value takes."""
+    if isinstance(value, list | tuple):
+        return 100 + sum(map(weight, value))
+    if isinstance(value, dict):
+        return 200 + sum(weight(key) + weight(item) for key, item in value.items())
+    if isinstance(value, str):
+        return 100 + 4 * len(value)
+    return 100 + int(getattr(value, "nbytes", 0))
 
 
 def clone(value: Any) -> Any:

@@ -28,11 +28,14 @@ Array = np.ndarray
 Params = dict[str, Array]
 Rng = np.random.Generator
 
+BY_HAND = ("automatic differentiation",)
+
 EXERCISES = (
     Exercise(
         "gru_step_backward",
         "One step back",
         see="gru_backward.html#through-the-gates",
+        without=BY_HAND,
         hints=(
             "Begin at the end: h' = (1 - z) n + z h. Moving h' by a little moves the loss by "
             "`dh_next`. How much of that reaches z, n and the h that stands there?",
@@ -49,6 +52,7 @@ EXERCISES = (
         "gru_backward",
         "A whole sequence back",
         see="gru_backward.html#through-time",
+        without=BY_HAND,
         hints=(
             "The loop is the one that you wrote for the plain network. What does each pass "
             "receive from the loss, what from later steps, and what does it hand on?",
@@ -65,6 +69,7 @@ EXERCISES = (
         "gru_function",
         "An operation for autograd",
         see="gru_backward.html#what-the-backward-pass-needs",
+        without=BY_HAND,
         functions=("gru_function_forward", "gru_function_backward"),
         hints=(
             "The backward pass may read only its arguments. Which arrays of the forward pass "
@@ -83,6 +88,7 @@ EXERCISES = (
         "route_norms",
         "Four routes",
         see="gru_backward.html#four-routes",
+        without=BY_HAND,
         functions=("gru_routes", "route_norms"),
         hints=(
             "The old state stands in four places of the step: once by itself, and once inside "

@@ -19,11 +19,14 @@ Rng = np.random.Generator
 Array = np.ndarray
 Params = dict[str, Array]
 
+BY_HAND = ("torch's recurrent layers", "automatic differentiation")
+
 EXERCISES = (
     Exercise(
         "rnn_step",
         "One step",
         see="rnn.html#one-step",
+        without=BY_HAND,
         hints=(
             "Two matrix products meet inside one tanh. Which array does each of them read?",
             "A formula writes `W x` for one column; a batch of rows needs the transpose. "
@@ -36,6 +39,7 @@ EXERCISES = (
         "rnn_forward",
         "A whole sequence",
         see="rnn.html#a-whole-sequence",
+        without=BY_HAND,
         hints=(
             "One name holds the state. Each step reads it and then gives it a new value.",
             "Start with `h = h0` and loop over `t in range(x.shape[1])`. The input of step t, "
@@ -48,6 +52,7 @@ EXERCISES = (
         "rnn_backward",
         "Backpropagation through time",
         see="rnn.html#backpropagation-through-time",
+        without=BY_HAND,
         hints=(
             "Walk from the last step to the first with one array `dh` in your hand: the gradient "
             "with respect to the state, as far as later steps have sent it.",
@@ -63,6 +68,7 @@ EXERCISES = (
         "truncated_bptt_grads",
         "Truncated backpropagation",
         see="rnn.html#truncated-backpropagation",
+        without=BY_HAND,
         hints=(
             "You have already written all the calculus. What remains is to decide where the "
             "sequence is cut, and what crosses a cut.",
@@ -77,6 +83,7 @@ EXERCISES = (
         "clip_by_global_norm",
         "Clipping by the global norm",
         see="rnn.html#clipping",
+        without=BY_HAND,
         hints=(
             "Imagine all tensors laid end to end as one long vector. What is its length?",
             "The squared length is the sum of all squared entries of all tensors. One factor, "

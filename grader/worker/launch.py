@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -106,24 +107,22 @@ class LineWorker(ABC):
 
     _channel: Channel
 
-    def __init__(self) -> None:
-        self._number = 0
-
     @abstractmethod
     def end(self) -> None: ...
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        self._number += 1
+        # Not to be guessed: a reply that was made up beforehand ends the cell that made it up.
+        number = secrets.randbits(64)
         deadline = time.monotonic() + seconds
         try:
-            self._channel.send({"id": self._number, **request}, deadline)
+            self._channel.send({"id": number, **request}, deadline)
         except TimeoutError:
             self._lose("timeout")
         except Closed:
             self._lose("crashed")
         reply = self._receive(deadline)
         # A reply that was not asked for, or not yet, is no reply.
-        if reply.get("id") != self._number:
+        if reply.get("id") != number:
             self._lose("crashed")
         return reply
 
@@ -147,7 +146,6 @@ class PlainWorker(LineWorker):
     """One subprocess, in a folder of its own that is removed when it ends."""
 
     def __init__(self, limits: Limits) -> None:
-        super().__init__()
         self._folder = tempfile.mkdtemp(prefix="grader-")
         ours, theirs = socket.socketpair()
         options = {

@@ -71,6 +71,7 @@ def _load_course(gate: Gate) -> tuple[Any, Any, Any]:
     sys.modules["grader"] = package
     files = {
         "grader.wire": HERE.parent / "wire.py",
+        "grader.tools": HERE.parent / "tools.py",
         "grader.student": HERE.parent / "student.py",
         "grader.worker": None,
         "grader.worker.channel": HERE / "channel.py",
@@ -215,7 +216,8 @@ class Desk:
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "run":
             return self._run(request["source"])
-        return self._call(request["name"], request["args"], request["kwargs"])
+        without = request.get("without", ())
+        return self._call(request["name"], request["args"], request["kwargs"], without)
 
     def _run(self, source: str) -> dict[str, Any]:
         self._shown.start()
@@ -234,14 +236,21 @@ class Desk:
             "attempts": list(self._gate.attempts),
         }
 
-    def _call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        outcome = self._invoke(self._shell.user_ns, name, args, kwargs)
+    def _call(
+        self,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        without: tuple[str, ...],
+    ) -> dict[str, Any]:
+        outcome = self._invoke(self._shell.user_ns, name, args, kwargs, without)
         return {
             "kind": outcome.kind,
             "value": outcome.value,
             "arguments": tuple(outcome.arguments),
             "keywords": dict(outcome.keywords),
             "error": outcome.error,
+            "tried": outcome.tried,
             "message": outcome.message,
             "attempts": list(self._gate.attempts),
         }

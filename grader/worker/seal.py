@@ -39,7 +39,7 @@ from grader.worker.seccomp import ARCHITECTURES
 
 HERE = Path(__file__).resolve().parent
 _STAGE = "/seal"
-_FILES = ("wire.py", "student.py", "worker/main.py", "worker/channel.py",
+_FILES = ("wire.py", "student.py", "tools.py", "worker/main.py", "worker/channel.py",
           "worker/parent.py", "worker/seccomp.py")  # fmt: skip
 _IMPORTS = (
     "numpy", "numpy.random", "numpy.linalg", "numpy.testing",
@@ -295,7 +295,6 @@ class SealedWorker(LineWorker):
     """One fork."""
 
     def __init__(self, parent: _Parent, limits: Limits) -> None:
-        super().__init__()
         self._parent, self._pid = parent, 0
         ours, theirs = socket.socketpair()
         self._channel = Channel(ours)
