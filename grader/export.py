@@ -55,11 +55,11 @@ def _warnings(form: str, found: dict[str, list[Grade]]) -> Iterable[str]:
         return
     waiting = sum(grade.waits for mine in found.values() for grade in mine)
     if waiting:
-        yield f"{waiting} hand-ins still wait for a person's look in the gradebook."
+        yield f"Hand-ins that still wait for a person's look in the gradebook: {waiting}."
     if form == "canvas" and (nameless := sum(not g.lms_user_id for g in everyone)):
         yield (
-            f"{nameless} students have no lms_user_id in the gradebook; Canvas looks for them by "
-            "their login, then by their name."
+            f"Students without an lms_user_id in the gradebook: {nameless}; Canvas looks for them "
+            "by their login, then by their name."
         )
     quoted = [g.student for g in everyone if sheet.safe(g.student) != g.student]
     if quoted:

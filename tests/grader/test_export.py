@@ -71,7 +71,7 @@ def test_canvas(room: Classroom) -> None:
         ["O'Neil, Jr., Bo", "", "S-77", "bo", "", "3.5"],
     ]
     assert not path.read_bytes().startswith(b"\xef\xbb\xbf")
-    assert any("1 students have no lms_user_id" in note for note in notes)
+    assert any("without an lms_user_id in the gradebook: 1;" in note for note in notes)
     assert any("=cmd begin as a formula" in note for note in notes)
 
 
