@@ -184,7 +184,7 @@ class Place:
 def short(number: float) -> str:
     """Write a number with at most three decimals and no needless sign, zero or point."""
     text = f"{number:.3f}".rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text.replace("0.", ".", 1) if "0." in text[:3] else text
+    return "0" if text == "-0" else re.sub(r"^(-?)0\.", r"\1.", text)
 
 
 def flatten(svg: str, mathml: str) -> Formula:

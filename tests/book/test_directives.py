@@ -201,6 +201,22 @@ def test_a_path_in_steps_ends_where_it_ended(outline: str, end: tuple[int, int])
     assert (x - 100, y + 200) == end
 
 
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [
+        (0.5, ".5"),
+        (-0.25, "-.25"),
+        (10.5, "10.5"),
+        (-20.125, "-20.125"),
+        (100.0, "100"),
+        (-1e-9, "0"),
+    ],
+)
+def test_a_short_number_is_the_number(number: float, written: str) -> None:
+    assert course_typeset.short(number) == written
+    assert float(written) == pytest.approx(number, abs=5e-4)
+
+
 def test_a_formula_is_drawn_and_can_be_read(typesetter: course_typeset.Typesetter) -> None:
     formula = typesetter.formula(r"h_t = z_t \odot h_{t-1}", True)
     words = re.sub(r"<[^>]*>", "", formula.mathml)
