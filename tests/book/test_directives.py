@@ -157,7 +157,7 @@ def test_points_are_those_of_the_notebook(tmp_path: Path) -> None:
 
 def test_exercise_links_lead_to_the_exercise_and_to_where_it_opens() -> None:
     notebook = course_exercises.notebook_path("gru")
-    assert course_exercises.heading_of("param_count", notebook) == "Counting parameters"
+    assert course_exercises.heading_of("param_count", notebook) == "4. Counting parameters"
     assert course_exercises.heading_of("lstm_cell", notebook) == ""
     (local,) = course_exercises.places("gru", "")
     assert "localhost:8888/lab/tree/gru/gru.ipynb" in local
