@@ -87,6 +87,12 @@ def test_a_symbol_says_what_it_means_under_the_pointer(page) -> None:
         assert found == "reset gate and update gate of the GRU"
 
 
+def test_a_term_says_what_it_means_under_the_pointer(page) -> None:
+    with page("book/gru") as (here, _):
+        term = here.locator("a[href*='#term-reset-gate']").first
+        assert len(term.get_attribute("title")) > 20
+
+
 def test_a_formula_is_copied_as_tex(page) -> None:
     with page("book/gru") as (here, _):
         copied = here.evaluate(

@@ -14,9 +14,12 @@ import course_math
 import course_quiz
 import course_record
 import course_source
+import course_terms
 import course_typeset
 import course_walk
 import course_weight
+import docutils.core
+import docutils.nodes
 import pytest
 
 from gatedrnn import equations
@@ -269,6 +272,22 @@ def test_only_the_icons_that_are_used_stay_in_the_styles() -> None:
     slim = course_weight.slim_styles(css, ["fa-navicon", "fa-sun"])
     assert slim == css.replace('.fa-moon:before{content:"\\f186"}', "")
     assert course_weight.code_points(slim + ":root{--icon:'\uf00c'}") == {0xF185, 0xF0C9, 0xF00C}
+
+
+# ---------------------------------------------------------------- terms
+
+
+def test_a_link_to_a_term_says_what_it_means() -> None:
+    tree = docutils.core.publish_doctree(
+        "gate\n  It *lets* pass; or not.\n\nbias\n  A vector. Of H."
+    )
+    for term in tree.findall(docutils.nodes.term):
+        term["ids"] = [f"term-{term.astext()}"]
+    known = course_terms.meanings(tree)
+    assert known == {"term-gate": "It lets pass", "term-bias": "A vector."}
+    link = '<a class="reference internal" href="glossary.html#term-{}">'
+    said = course_terms.with_titles(link.format("bias") + link.format("unknown"), known)
+    assert said == link.format("bias")[:-1] + ' title="A vector.">' + link.format("unknown")
 
 
 # ---------------------------------------------------------------- the walk
