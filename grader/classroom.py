@@ -43,6 +43,8 @@ configure(c)
 # c.Grader.limits = {"call": 10, "notebook": 180}
 # Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
 # c.Grader.unsealed = True
+# The names of the units' columns in your learning platform:
+# c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
 # Another database than gradebook.db:
 # c.CourseDirectory.db_url = "postgresql://..."
 """
@@ -50,7 +52,7 @@ configure(c)
 _README = """\
 This folder is one class of the course. It can be moved and copied whole.
 
-  release/      the notebooks to hand out               grader release DIR
+  hand-out.zip  the notebooks and the course package    grader release DIR
   submitted/    STUDENT/UNIT/UNIT.ipynb, as handed in   grader collect DIR FOLDER-OR-ZIP
   records/      one record for each mark, as JSON       grader mark DIR
   autograded/   the notebooks as marked, with reports
@@ -250,6 +252,8 @@ class Classroom:
 
     def students(self) -> list[str]:
         """Everyone who has a folder among the hand-ins."""
+        if not self.submitted.is_dir():  # a zip can lose an empty folder
+            return []
         names = (e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
         return sorted(_as_text(name) for name in names)
 

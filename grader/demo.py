@@ -29,8 +29,9 @@ from grader import notebooks, units
 from grader.classreport import write_report
 from grader.classroom import CONFIG, ClassFault, Classroom
 from grader.exercise import Misconception
+from grader.export import export
 from grader.files import write_bytes, write_text
-from grader.givebacks import export, give_back
+from grader.givebacks import give_back
 from grader.markclass import mark_class
 from grader.summary import class_table, exercise_table, misconception_table
 from grader.worker.seal import trial

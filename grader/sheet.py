@@ -10,14 +10,19 @@ from pathlib import Path
 from grader.files import write_bytes
 
 #: A cell that begins so is a formula to Excel, LibreOffice and Google Sheets.
-_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 Value = str | int | float | None
 
 
+class Raw(str):
+    """Text of our own that goes into a cell as it is."""
+
+
 def safe(text: str) -> str:
     """`text`, with an apostrophe before it when a spreadsheet would run it as a formula."""
-    return f"'{text}" if text.startswith(_STARTS) else text
+    # LibreOffice drops spaces before it looks at the first sign.
+    return f"'{text}" if text.lstrip(" ").startswith(_STARTS) else text
 
 
 def cell(value: Value) -> str:
@@ -28,7 +33,7 @@ def cell(value: Value) -> str:
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return f"{round(value, 6):.10g}"
-    return safe(value)
+    return value if isinstance(value, Raw) else safe(value)
 
 
 def text(head: Sequence[str], rows: Iterable[Sequence[Value]]) -> str:

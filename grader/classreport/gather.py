@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from grader import units
 from grader.classreport import attention
+from grader.classreport.similar import ALIKE, Similar
 from grader.classreport.statistics import FEWEST, discrimination, summary, tenths
 from grader.classroom import Classroom
 from grader.engine import CheckInfo, list_checks
@@ -18,7 +21,9 @@ from grader.report import book_links, place_in_words
 SCHEMA = "gatedrnn-class-report/1"
 
 
-def gather(room: Classroom, slugs: list[str], folder: Path) -> dict[str, Any]:
+def gather(
+    room: Classroom, slugs: list[str], folder: Path, alike: Mapping[str, Similar]
+) -> dict[str, Any]:
     """Everything that the report says about these units; links are from `folder`."""
     with room.gradebook() as gradebook:
         known = {slug: {g.student: g for g in grades(gradebook, slug)} for slug in slugs}
@@ -27,7 +32,10 @@ def gather(room: Classroom, slugs: list[str], folder: Path) -> dict[str, Any]:
         "class": room.root.name,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "fewest": FEWEST,
-        "units": [_unit(room, slug, known[slug], folder) for slug in slugs],
+        "units": [
+            {**_unit(room, slug, known[slug], folder), "similar": _similar(alike[slug])}
+            for slug in slugs
+        ],
     }
 
 
@@ -172,3 +180,17 @@ def _misconceptions(
 
 def _place(see: str, links: dict[str, str]) -> dict[str, str]:
     return {"see": see, "place": place_in_words(see), "link": links.get(see, "")}
+
+
+# ---------------------------------------------------------------- who is alike
+
+
+def _similar(found: Similar) -> dict[str, Any]:
+    return {
+        "compared": found.compared,
+        "common_from": found.common_from,
+        "alike_from": ALIKE,
+        "closest_tenths": tenths(list(found.closest.values())),
+        "pairs": [asdict(pair) for pair in found.pairs],
+        "same_text": found.same_text,
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jinja2
@@ -15,15 +16,18 @@ from matplotlib.figure import Figure
 from gatedrnn.figures import marks
 from gatedrnn.figures.style import STYLE
 from grader.classreport.attention import KINDS
+from grader.classreport.similar import Similar
 from grader.nbgrader_config import TEMPLATES
 from grader.report import number
 
 #: More rows than this are folded away on the page; the CSV has all of them.
 _SHOWN = 30
+#: Pairs whose code is shown side by side.
+_BESIDE = 12
 
 
-def page(found: dict[str, Any]) -> str:
-    """The page for what `gather` found."""
+def page(found: dict[str, Any], alike: Mapping[str, Similar]) -> str:
+    """The page for what `gather` found, with the code of the pairs that are alike."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,7 +44,15 @@ def page(found: dict[str, Any]) -> str:
     template = environment.get_template("class_report.html.j2")
     with rc_context(STYLE | {"svg.fonttype": "none", "font.family": "sans-serif"}):
         drawn = {unit["unit"]: _drawings(unit) for unit in found["units"]}
-    return template.render(report=found, drawn=drawn, kinds=KINDS, shown=_SHOWN)
+    beside = {slug: list(_side_by_side(found)) for slug, found in alike.items()}
+    return template.render(report=found, drawn=drawn, beside=beside, kinds=KINDS, shown=_SHOWN)
+
+
+def _side_by_side(found: Similar) -> Iterator[tuple[str, str, tuple[Markup, Markup]]]:
+    for pair in found.pairs[:_BESIDE]:
+        left, right = found.side_by_side(pair)
+        # The code was escaped before the marks were set into it.
+        yield pair.left, pair.right, (Markup(left), Markup(right))
 
 
 def _points(value: float | None) -> str:
@@ -90,6 +102,14 @@ def _drawings(unit: dict[str, Any]) -> dict[str, Markup]:
         made["items"] = _svg(
             fig, f"{slug}-items", f"Bars of the mean share of the points of each exercise in "
             f"{slug}, a ring for each property; a table further down has the numbers. {means}.",
+        )  # fmt: skip
+    if unit["similar"]["compared"]:
+        counts = unit["similar"]["closest_tenths"]
+        shares = ", ".join(f"{10 * i}–{10 * i + 10} %: {n}" for i, n in enumerate(counts))
+        made["similar"] = _svg(
+            marks.closeness(counts, unit["similar"]["alike_from"]), f"{slug}-similar",
+            f"Bar chart of {slug}: hand-ins by the share of their own code that their closest "
+            f"classmate has too. {shares}.",
         )  # fmt: skip
     if met := unit["misconceptions"][:12]:
         fig = marks.counts(

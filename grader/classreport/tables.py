@@ -9,7 +9,7 @@ from grader import sheet
 
 
 def write_tables(found: dict[str, Any], folder: Path) -> None:
-    """Write students.csv, exercises.csv, properties.csv, misconceptions.csv and look.csv."""
+    """Write one CSV each for students, exercises, properties, misconceptions, look and similar."""
     parts = [(u["unit"], u) for u in found["units"]]
     keys = ["student", "name", "status", "score", "worth", "share", "late_penalty", "late_hours"]
     keys.append("misconceptions")
@@ -60,6 +60,16 @@ def write_tables(found: dict[str, Any], folder: Path) -> None:
         folder / "look.csv",
         ["unit", *look],
         [[slug, *(row[k] for k in look)] for slug, unit in parts for row in unit["look"]],
+    )
+    pair = ["left", "right", "share", "fingerprints"]
+    sheet.write(
+        folder / "similar.csv",
+        ["unit", *pair],
+        [
+            [slug, *(row[k] for k in pair)]
+            for slug, unit in parts
+            for row in unit["similar"]["pairs"]
+        ],
     )
 
 

@@ -34,3 +34,14 @@ def test_counts_name_each_bar():
     (ax,) = marks.counts(["a: long name", "b"], [7, 2]).axes
     assert [bar.get_width() for bar in ax.patches] == [7, 2]
     assert {"a: long name", "b", "7", "2"} <= {t.get_text() for t in ax.texts}
+
+
+def test_closeness_marks_what_lies_beyond_the_threshold():
+    counts = [9, 3, 0, 0, 1, 2, 0, 0, 0, 2]
+    (ax,) = marks.closeness(counts, 0.5).axes
+    assert [bar.get_height() for bar in ax.patches] == counts
+    colors = [bar.get_facecolor() for bar in ax.patches]
+    assert len(set(colors[:5])) == len(set(colors[5:])) == 1 and colors[4] != colors[5]
+    assert ax.lines[0].get_xdata()[0] == pytest.approx(5)
+    with pytest.raises(ValueError, match="ten tenths, got 1"):
+        marks.closeness([1], 0.5)

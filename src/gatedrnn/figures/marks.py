@@ -42,6 +42,27 @@ def distribution(tenths: Sequence[int], median: float | None = None) -> Figure:
     return fig
 
 
+def closeness(tenths: Sequence[int], threshold: float) -> Figure:
+    """How many hand-ins share each tenth of their code with the closest other one.
+
+    Takes ten counts, and the share from which on a pair is looked at. Raises ValueError for another
+    number of counts.
+    """
+    if len(tenths) != 10:
+        raise ValueError(f"expected the counts of ten tenths, got {len(tenths)}")
+    fig = Figure(figsize=(_WIDTH, 2.4), layout="constrained")
+    ax = fig.add_subplot()
+    colors = [style.UPDATE if i >= 10 * threshold else style.STATE for i in range(10)]
+    bars = ax.bar(np.arange(10) + 0.5, tenths, width=0.92, color=colors)
+    ax.bar_label(bars, [str(count) if count else "" for count in tenths], padding=2)
+    ax.axvline(10 * threshold, color=style.INK, ls="--", lw=1.2)
+    ax.set_xticks(range(0, 11, 2), [f"{10 * x}%" for x in range(0, 11, 2)])
+    ax.set(xlabel="share in common with the closest other", ylabel="hand-ins", xlim=(0, 10))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+    ax.margins(y=0.2)
+    return fig
+
+
 def items(
     names: Sequence[str],
     means: Sequence[float],
