@@ -41,6 +41,8 @@ configure(c)
 # c.LateSubmissionPlugin.penalty_method = "zero"
 # Times in seconds that a hand-in may use, for a call of a function and for all of it:
 # c.Grader.limits = {"call": 10, "notebook": 180}
+# The names of the units' columns in your learning platform:
+# c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
 # Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
 # c.Grader.unsealed = True
 # Another database than gradebook.db (pip install 'gatedrnn[postgres]'):
@@ -50,7 +52,7 @@ configure(c)
 _README = """\
 This folder is one class of the course. It can be moved and copied whole.
 
-  release/      the notebooks to hand out               grader release DIR
+  hand-out.zip  the notebooks and the course package    grader release DIR
   submitted/    STUDENT/UNIT/UNIT.ipynb, as handed in   grader collect DIR FOLDER-OR-ZIP
   records/      one record for each mark, as JSON       grader mark DIR
   autograded/   the notebooks as marked, with reports
@@ -250,6 +252,8 @@ class Classroom:
 
     def students(self) -> list[str]:
         """Everyone who has a folder among the hand-ins."""
+        if not self.submitted.is_dir():  # a zip can lose an empty folder
+            return []
         return sorted(e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
 
     def hand_ins(self, slugs: list[str] | None = None, student: str | None = None) -> list[HandIn]:

@@ -97,6 +97,9 @@ def _release(arguments: argparse.Namespace) -> None:
         units.exercises(slug)  # a misspelt name speaks before anything is written
     for slug in slugs:
         print(f"Released {slug}: {room.release(slug)}")
+    from grader.handout import hand_out
+
+    print(f"To give to the students, notebooks and course package: {hand_out(room)}")
 
 
 def _collect(arguments: argparse.Namespace) -> int:
@@ -104,12 +107,12 @@ def _collect(arguments: argparse.Namespace) -> int:
     from grader.collect import collect
 
     room = Classroom.open(arguments.dir)
-    placed, unplaced = collect(room, arguments.source)
+    placed, unplaced = collect(room, arguments.source, arguments.replace)
     for item in placed:
         print(item)
     for item in unplaced:
         _say(item)
-    print(f"{len(placed)} hand-ins placed, {len(unplaced)} files left out.")
+    print(f"{len(placed)} hand-ins are in place, {len(unplaced)} files were left out.")
     return 1 if unplaced and not placed else 0
 
 
@@ -161,21 +164,35 @@ def _report(arguments: argparse.Namespace) -> None:
     from grader.summary import exercise_table, misconception_table
 
     room = Classroom.open(arguments.dir)
-    records = {(h.student, h.slug): r for h in room.hand_ins() if (r := room.record_of(h))}
+    if arguments.unit is not None:
+        room.unit(arguments.unit)
+    slugs = room.released() if arguments.unit is None else [arguments.unit]
+    records = {(h.student, h.slug): r for h in room.hand_ins(slugs) if (r := room.record_of(h))}
     if not records:
         print(f"Nothing is marked yet: grader mark {arguments.dir}")
         return
-    print(exercise_table(records, room.released()))
+    print(exercise_table(records, slugs))
     print()
     print(misconception_table(records))
+    from grader.classreport import write_report
+
+    folder = arguments.to or room.root / "report"
+    write_report(room, slugs, folder)
+    print()
+    print(f"The page with all of it, drawn: {folder / 'report.html'} (CSV and JSON beside it)")
 
 
 def _export(arguments: argparse.Namespace) -> None:
     from grader.classroom import Classroom
-    from grader.givebacks import export
+    from grader.export import export
 
     room = Classroom.open(arguments.dir)
-    print(f"Wrote {export(room, arguments.to)}")
+    for slug in arguments.units:
+        room.unit(slug)
+    path, notes = export(room, arguments.to, arguments.format, arguments.units or None)
+    print(f"Wrote {path}")
+    for note in notes:
+        print(note)
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -231,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("units", metavar="UNIT", nargs="*", help="all units when none is named")
     collect = of_class("collect", _collect, "take hand-ins from a folder or a zip")
     collect.add_argument("source", metavar="FOLDER-OR-ZIP", type=Path)
+    collect.add_argument("--replace", action="store_true", help="also by what is older")
     mark = of_class("mark", _mark, "mark what has been handed in and is not marked yet")
     mark.add_argument("--student", help="one student only")
     mark.add_argument("--unit", help="one unit only")
@@ -246,8 +264,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     feedback = of_class("feedback", _feedback, "make the pages to give back")
     feedback.add_argument("--student", help="one student only")
-    of_class("report", _report, "how the class did, and what to teach again")
-    export = of_class("export", _export, "write the gradebook as CSV")
+    report = of_class("report", _report, "how the class did, and what to teach again")
+    report.add_argument("unit", metavar="UNIT", nargs="?", help="one unit only")
+    report.add_argument("--to", type=Path, help="the folder for the page (DIR/report)")
+    export = of_class("export", _export, "write the grades for a spreadsheet, Canvas or Moodle")
+    export.add_argument("units", metavar="UNIT", nargs="*", help="all units when none is named")
+    export.add_argument("--format", choices=("csv", "canvas", "moodle"), default="csv")
     export.add_argument("--to", type=Path, help="the file to write (DIR/grades.csv)")
     demo = command("demo", _demo, "make and mark a class of invented students")
     demo.add_argument("--into", type=Path, help="its folder (build/demo-class)")

@@ -1,155 +1,226 @@
 """Take hand-ins from a folder or a zip, as learning platforms write them, into a class.
 
-Every file that is taken is kept under `collected/` by its content, so a later hand-in replaces an
-earlier one for marking and yet loses nothing.
+Every notebook that is taken is kept under `collected/` by its content, and so is what it replaces:
+a later hand-in replaces an earlier one for marking, and yet nothing is lost. Stopped anywhere, the
+same command goes on from there.
 """
 
 from __future__ import annotations
 
 import datetime
 import hashlib
+import json
 import os
-import re
-import stat
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from grader import names, submission
 from grader.classroom import ClassFault, Classroom
 from grader.files import write_bytes, write_text
-from grader.submission import MAX_BYTES
+from grader.names import Known, Person, Roster, Unclear
+from grader.unpack import Found, files, top_folder
 
-_MAX_FILES = 20_000
-#: What Moodle adds to a student's folder, and Canvas to a file's name.
-_MOODLE = re.compile(r"_\d+_assignsubmission_(file|onlinetext)_?$")
-_CANVAS = re.compile(r"(_LATE)?_\d+_\d+$")
+_LOG = "log.jsonl"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file with its place in the folder or zip, its bytes, and when it was last changed."""
+class _Candidate:
+    """A notebook that has been kept and could be placed."""
 
+    student: str
+    slug: str
+    who: Person
     place: PurePosixPath
-    data: bytes | None
     when: datetime.datetime
-    reason: str = ""
+    digest: str
+    note: str = ""
+
+    @property
+    def order(self) -> tuple[datetime.datetime, int, str]:
+        return self.when, names.copy_number(self.place), str(self.place)
 
 
-def collect(room: Classroom, source: Path) -> tuple[list[str], list[str]]:
-    """Place every notebook of `source`; what was placed, and what was not and why, in words."""
-    placed, unplaced = [], []
+def collect(room: Classroom, source: Path, replace: bool = False) -> tuple[list[str], list[str]]:
+    """Place every notebook of `source`; what was placed, and what was not and why, in words.
+
+    What is older than the hand-in that lies there is only placed with `replace`. Raises ClassFault
+    when nothing has been released, or when `source` is neither a folder nor a zip.
+    """
     slugs = room.released()
     if not slugs:
         raise ClassFault(f"Nothing has been released yet: `grader release {room.root}`.")
-    for found in sorted(_files(source), key=lambda f: (f.when, str(f.place))):
-        whose = _whose(found.place, slugs)
-        if found.data is None:
-            unplaced.append(f"{found.place}: {found.reason}")
-        elif whose is None:
-            unplaced.append(
-                f"{found.place}: expected STUDENT/UNIT.ipynb or STUDENT_UNIT.ipynb, with a unit of "
-                f"{', '.join(slugs)}."
-            )
-        else:
-            placed.append(_place(room, *whose, found))
+    roster, placed, unplaced = Roster(_known(room)), [], []
+    candidates: dict[tuple[str, str], list[_Candidate]] = {}
+    around: str | None = None
+    for found in files(source):
+        if around is None:
+            around = top_folder(source)
+            around = "" if roster.knows(around) else around
+        try:
+            one = _candidate(room, found, slugs, roster, around)
+        except Unclear as error:
+            unplaced.append(_line(found.place, str(error)))
+            continue
+        candidates.setdefault((one.student, one.slug), []).append(one)
+    canvas = _canvas_ids(room)
+    for (student, _), mine in sorted(candidates.items()):
+        people = sorted({one.who.key for one in mine})
+        if len(people) > 1:
+            words = f"{len(people)} people would be {student!r} here; place them by hand."
+            unplaced += [_line(one.place, words) for one in mine]
+            continue
+        *older, one = sorted(mine, key=lambda c: c.order)
+        unplaced += [
+            _line(c.place, f"{student} has a later one, {_shown(one.place)}; it is kept aside.")
+            for c in older
+            if c.digest != one.digest
+        ]
+        before = canvas.get(student, one.who.canvas_id)
+        if one.who.canvas_id and before != one.who.canvas_id:
+            words = f"{student!r} is another person in Canvas, number {before}; place it by hand."
+            unplaced.append(_line(one.place, words))
+            continue
+        try:
+            placed.append(_place(room, one, replace))
+        except Unclear as error:
+            unplaced.append(_line(one.place, str(error)))
     return placed, unplaced
 
 
-def _place(room: Classroom, student: str, slug: str, found: Found) -> str:
-    assert found.data is not None
-    digest = hashlib.sha256(found.data).hexdigest()
-    kept = room.root / "collected" / slug / student / f"{digest[:16]}.ipynb"
+def _known(room: Classroom) -> Iterator[Known]:
+    with room.gradebook() as gradebook:
+        for one in gradebook.students:
+            yield Known(one.id, one.first_name or "", one.last_name or "", one.lms_user_id or "")
+    yield from map(Known, room.students())
+
+
+def _candidate(
+    room: Classroom, found: Found, slugs: list[str], roster: Roster, around: str
+) -> _Candidate:
+    """Whose it is and of which unit; its bytes are kept. Raises Unclear."""
+    if found.data is None:
+        raise Unclear(found.reason)
+    outer = found.outer
+    if around and outer.parts[0] == around:
+        outer = PurePosixPath(*outer.parts[1:])
+    who = names.person(outer, slugs, roster)
+    slug, note = _unit(room, found, slugs)
+    student, known = roster.find(who)
+    digest = _keep(room, slug, student, found.data)
+    note = "; ".join(filter(None, (note, "" if known else "not in the gradebook before")))
+    return _Candidate(student, slug, who, found.place, found.when, digest, note)
+
+
+def _unit(room: Classroom, found: Found, slugs: list[str]) -> tuple[str, str]:
+    """The unit that the name says; the one whose cells it holds, where these belong to another."""
+    said = names.unit(found.place, slugs)
+    holds = _holds(room, found.data or b"", slugs)
+    if len(holds) == 1 and said not in holds:
+        (slug,) = holds
+        return slug, f"named {said!r}, holds {slug!r}" if said else ""
+    if said is None:
+        raise Unclear(f"it names no unit and holds none; expected one of {', '.join(slugs)}.")
+    return said, ""
+
+
+def _holds(room: Classroom, data: bytes, slugs: list[str]) -> set[str]:
+    """The units whose check cells a notebook has."""
+    try:
+        ids = {cell.grade_id for cell in submission.parse(data).cells}
+    except submission.Unreadable:
+        return set()
+    return {slug for slug in slugs if ids.intersection(room.unit(slug).points)}
+
+
+# ---------------------------------------------------------------- files
+
+
+def _keep(room: Classroom, slug: str, student: str, data: bytes) -> str:
+    """Keep bytes under `collected/`; their SHA-256."""
+    digest = hashlib.sha256(data).hexdigest()
+    kept = _kept(room, slug, student, digest)
     kept.parent.mkdir(parents=True, exist_ok=True)
     if not kept.exists():
-        write_bytes(kept, found.data)
-    target = room.hand_in_path(slug, student)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    before = target.read_bytes() if target.is_file() and not target.is_symlink() else None
-    word = "unchanged" if before == found.data else "new" if before is None else "replaces"
+        write_bytes(kept, data)
+    return digest
+
+
+def _kept(room: Classroom, slug: str, student: str, digest: str) -> Path:
+    return room.root / "collected" / slug / student / f"{digest[:16]}.ipynb"
+
+
+def _place(room: Classroom, one: _Candidate, replace: bool) -> str:
+    data = _kept(room, one.slug, one.student, one.digest).read_bytes()
+    target = room.hand_in_path(one.slug, one.student)
+    for path in (target.parent.parent, target.parent):
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            raise Unclear(f"{path} is in its way and is no folder; move that away.")
+    if target.is_dir():
+        raise Unclear(f"{target} is in its way and is a folder; move that away.")
+    regular = target.is_file() and not target.is_symlink()
+    before = target.read_bytes() if regular else None
+    word = "unchanged" if before == data else "new" if before is None else "replaces"
+    if word == "replaces":
+        there = room.timestamp(one.slug, one.student)
+        if there is not None and _naive(one.when) < there and not replace:
+            raise Unclear(
+                f"{one.student} has a later one there, of {there:%Y-%m-%d %H:%M} UTC; this one is "
+                "kept aside, and --replace takes it all the same."
+            )
+        _keep(room, one.slug, one.student, before or b"")
     if word != "unchanged":
-        write_bytes(target, found.data)
-        stamp = found.when.strftime("%Y-%m-%d %H:%M:%S UTC\n")
-        write_text(target.parent / "timestamp.txt", stamp)
-    return f"{student:<20} {slug:<12} {word:<10} {found.place}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The time first: stopped between the two, the next run still sees another notebook.
+        write_text(target.parent / "timestamp.txt", f"{_naive(one.when):%Y-%m-%d %H:%M:%S} UTC\n")
+        write_bytes(target, data)
+        _log(room, one)
+    note = f"  ({one.note})" if one.note else ""
+    return f"{one.student:<20} {one.slug:<12} {word:<10} {_shown(one.place)}{note}"
 
 
-# ---------------------------------------------------------------- whose and which
+def _naive(when: datetime.datetime) -> datetime.datetime:
+    """UTC without a zone, as nbgrader keeps times; whole seconds, as `timestamp.txt` has them."""
+    return when.astimezone(datetime.UTC).replace(tzinfo=None, microsecond=0)
 
 
-def _whose(place: PurePosixPath, slugs: list[str]) -> tuple[str, str] | None:
-    """The student and the unit that a path names."""
-    stem = re.sub(r"[ _-]?\(?\d{0,3}\)?$", "", place.stem) or place.stem
-    folders = [part for part in place.parts[:-1]]
-    for slug in sorted(slugs, key=len, reverse=True):
-        match = re.fullmatch(rf"(?:(.*)[ _\-.+@])?{re.escape(slug)}", stem, re.I)
-        inside = bool(folders) and folders[-1].lower() == slug.lower()
-        if match is None and not inside:
+def _log(room: Classroom, one: _Candidate) -> None:
+    said = {
+        "student": one.student, "unit": one.slug, "sha256": one.digest, "place": str(one.place),
+        "when": one.when.isoformat(), "canvas_id": one.who.canvas_id,
+    }  # fmt: skip
+    with (room.root / "collected" / _LOG).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(said) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _canvas_ids(room: Classroom) -> dict[str, str]:
+    """Student -> the number in Canvas under which hand-ins of theirs came before."""
+    try:
+        lines = (room.root / "collected" / _LOG).read_text("utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    known: dict[str, str] = {}
+    for line in lines:
+        try:
+            said: dict[str, Any] = json.loads(line)
+        except ValueError:  # a line that was being written when the machine stopped
             continue
-        before = match.group(1) if match is not None else None
-        above = [part for part in folders if part.lower() != slug.lower()]
-        name = _CANVAS.sub("", before) if before else above[-1] if above else ""
-        name = _MOODLE.sub("", name).strip()
-        if _usable(name):
-            return name, slug
-    return None
+        if said.get("canvas_id"):
+            known[said["student"]] = said["canvas_id"]
+    return known
 
 
-def _usable(name: str) -> bool:
-    """Whether a name can be a student's folder, here and in nbgrader."""
-    bad = not name or name.startswith(".") or len(name.encode()) > 100
-    return not bad and not re.search(r'[/\\:*?"<>|\x00-\x1f\x7f]', name)
+# ---------------------------------------------------------------- words
 
 
-# ---------------------------------------------------------------- where the files are
+def _line(place: PurePosixPath, words: str) -> str:
+    return f"{_shown(place)}: {words}"
 
 
-def _files(source: Path) -> Iterator[Found]:
-    if not source.exists():
-        raise ClassFault(f"There is no {source} to collect from.")
-    if source.is_dir():
-        yield from _in_folder(source)
-    elif zipfile.is_zipfile(source):
-        yield from _in_zip(source)
-    else:
-        raise ClassFault(f"{source} is neither a folder nor a zip.")
-
-
-def _in_folder(source: Path) -> Iterator[Found]:
-    for folder, names, files in os.walk(source):
-        names[:] = [n for n in names if n not in (".ipynb_checkpoints", "__MACOSX")]
-        for name in files:
-            path = Path(folder, name)
-            if not name.endswith(".ipynb") or name.startswith("._"):
-                continue
-            place = PurePosixPath(path.relative_to(source).as_posix())
-            info = path.lstat()
-            when = datetime.datetime.fromtimestamp(info.st_mtime, datetime.UTC)
-            if not stat.S_ISREG(info.st_mode):
-                yield Found(place, None, when, "it is not a regular file.")
-            elif info.st_size > MAX_BYTES:
-                yield Found(place, None, when, "it is too large to be a notebook.")
-            else:
-                yield Found(place, path.read_bytes(), when)
-
-
-def _in_zip(source: Path) -> Iterator[Found]:
-    with zipfile.ZipFile(source) as archive:
-        members = archive.infolist()
-        if len(members) > _MAX_FILES:
-            raise ClassFault(f"{source} holds more than {_MAX_FILES:,} files.")
-        for member in members:
-            place = PurePosixPath(member.filename.replace("\\", "/"))
-            if member.is_dir() or place.suffix != ".ipynb" or place.name.startswith("._"):
-                continue
-            when = datetime.datetime(*member.date_time, tzinfo=datetime.UTC)
-            try:
-                with archive.open(member) as file:
-                    data = file.read(MAX_BYTES + 1)
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError) as error:
-                yield Found(place, None, when, f"it cannot be unpacked: {error}.")
-                continue
-            if len(data) > MAX_BYTES:
-                yield Found(place, None, when, "it is too large to be a notebook.")
-            else:
-                yield Found(place, data, when)
+def _shown(place: PurePosixPath) -> str:
+    """A name from an archive as a terminal may see it: no control signs, not endless."""
+    text = "".join(c if c.isprintable() else "?" for c in str(place))
+    return text if len(text) <= 160 else text[:80] + "…" + text[-79:]

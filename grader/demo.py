@@ -26,10 +26,12 @@ import nbformat
 from nbformat import NotebookNode
 
 from grader import notebooks, units
+from grader.classreport import write_report
 from grader.classroom import CONFIG, ClassFault, Classroom
 from grader.exercise import Misconception
+from grader.export import export
 from grader.files import write_bytes, write_text
-from grader.givebacks import export, give_back
+from grader.givebacks import give_back
 from grader.markclass import mark_class
 from grader.summary import class_table, exercise_table, misconception_table
 from grader.worker.seal import trial
@@ -65,6 +67,7 @@ def demo(into: Path, jobs: int | None = None) -> None:
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     room = Classroom.open(into)
+    write_report(room, room.released(), into / "report")
     print(class_table(outcome.records, room.released()))
     print()
     print(exercise_table(outcome.records, room.released()))
@@ -73,6 +76,7 @@ def demo(into: Path, jobs: int | None = None) -> None:
     print()
     print(f"gradebook   {into / 'gradebook.db'}")
     print(f"grades      {into / 'grades.csv'}")
+    print(f"report      {into / 'report' / 'report.html'}")
     print(f"feedback    {pages} pages in {into / 'feedback'}")
     print(f"formgrader  cd {into} && jupyter lab   (then the menu Nbgrader, Formgrader)")
     print(f"{len(outcome.records)} hand-ins marked in {time.monotonic() - started:.0f} s.")

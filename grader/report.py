@@ -87,7 +87,7 @@ class Report:
 
     def _where(self) -> str:
         seen = [m.see for m in self.recognised if m.see] or [self.exercise.see]
-        return ", ".join(_place(place) for place in dict.fromkeys(seen))
+        return ", ".join(place_in_words(place) for place in dict.fromkeys(seen))
 
     def _repr_html_(self) -> str:
         head = (
@@ -164,14 +164,14 @@ def _text(text: str) -> str:
     )
 
 
-def _place(place: str) -> str:
+def place_in_words(place: str) -> str:
     page, _, anchor = place.partition("#")
     section = f", “{anchor.replace('-', ' ')}”" if anchor else ""
     return f"chapter {page.removesuffix('.html')}{section}"
 
 
 def _link(place: str, links: Mapping[str, str]) -> str:
-    words, address = _place(place), links.get(place)
+    words, address = place_in_words(place), links.get(place)
     return (
         f'<a href="{_esc(address)}" target="_blank">{_esc(words)}</a>' if address else _esc(words)
     )

@@ -1,20 +1,23 @@
 # %% [markdown]
 # # What gates can compute
 #
-# Here you choose weights by hand, and make a latch, a toggle and a counter out of single units:
-# the machines of the chapter [What gates can compute](../../book/automata.md). In between you
-# prove by search that the plain recurrent unit cannot be a toggle.
+# Here you choose weights by hand, and make a latch, a toggle and a counter out of single units: the
+# machines of the chapter [What gates can compute](../../book/automata.md).
+# In between you prove by search that the plain recurrent unit cannot be a toggle.
 #
-# Four exercises, easy to hard: `latch_weights`, `toggle_weights`, `toggle_search` (two
-# functions), `counter_weights`. Each stands by itself.
+# Four exercises, easy to hard: `latch_weights`, `toggle_weights`, `toggle_search` (two functions),
+# `counter_weights`.
+# Each stands by itself.
 #
 # **How to work.** Write your answer where it says *Your code here*, run the cell, and run the
-# `check(...)` below it. The check runs your weights on strings, many of them new each time, and
-# names the first string that goes wrong. When you are stuck, `hint("latch_weights")` gives a
-# first hint; ask again for a second and a third.
+# `check(...)` below it.
+# The check runs your weights on strings, many of them new each time, and names the first string
+# that goes wrong.
+# When you are stuck, `hint("latch_weights")` gives a first hint; ask again for a second and a
+# third.
 #
-# **Weights.** You return a dictionary of NumPy arrays with PyTorch's four names. All cells here
-# have one unit, H = 1, and D inputs.
+# **Weights.** You return a dictionary of NumPy arrays with PyTorch's four names.
+# All cells here have one unit, H = 1, and D inputs.
 #
 # | key | GRU | LSTM |
 # |---|---|---|
@@ -26,13 +29,14 @@
 # In the GRU z near 1 *keeps* the old state, and r acts *after* the recurrent product, as in
 # PyTorch.
 #
-# **The saturation factor k.** A gate is a logistic function and never quite 0 or 1. With a sum of
-# k it is 1 - exp(-k), nearly. Your functions are given k and should use it as the unit of all
-# their numbers, none of which may be larger than 4k. Checks of behaviour use a k between 4 and
-# 14; only the size is looked at for smaller ones too.
+# **The saturation factor k.** A gate is a logistic function and never quite 0 or 1.
+# With a sum of k it is 1 - exp(-k), nearly.
+# Your functions are given k and should use it as the unit of all their numbers, none of which may
+# be larger than 4k.
+# Checks of behaviour use a k between 4 and 14; only the size is looked at for smaller ones too.
 #
-# **Sides.** A state above 0.5 is *on*, and one below -0.5 is *off*. Between the two it is
-# neither, and that counts as wrong.
+# **Sides.** A state above 0.5 is *on*, and one below -0.5 is *off*.
+# Between the two it is neither, and that counts as wrong.
 
 # %% setup
 import itertools
@@ -76,10 +80,11 @@ def blank(blocks, inputs):
 
 
 # %% [markdown]
-# ## A latch
+# ## 1. A latch
 #
-# You build the smallest memory, one bit that is written at some steps and held at all others. The
-# input has two channels:
+# **Purpose.** You build the smallest memory, one bit that is written at some steps and held at all
+# others.
+# The input has two channels:
 #
 # | symbol | input x | state afterwards |
 # |---|---|---|
@@ -87,8 +92,8 @@ def blank(blocks, inputs):
 # | reset | `(0, 1)` | off |
 # | hold | `(0, 0)` | as before |
 #
-# `latch_weights(k)` returns the weights of a GRU with D = 2. It must write from any state, and
-# hold from any state beyond 0.6 on either side.
+# `latch_weights(k)` returns the weights of a GRU with D = 2.
+# It must write from any state, and hold from any state beyond 0.6 on either side.
 #
 # | property | points |
 # |---|---|
@@ -98,7 +103,8 @@ def blank(blocks, inputs):
 # | a larger k brings the written state nearer to 1 or -1 | 1 |
 # | no number is larger than 4k | 1 |
 #
-# Explained in the chapter under *A latch*. Ask for a hint with `hint("latch_weights")`.
+# Read first: [A latch](../../book/automata.md#a-latch).
+# Stuck? Run `hint("latch_weights")` in a cell of your own.
 
 
 # %% answer="latch_weights"
@@ -147,15 +153,16 @@ else:
     )
 
 # %% [markdown]
-# ## A toggle
+# ## 2. A toggle
 #
-# You build the smallest machine that has to combine what it reads with what it holds: a 1 changes
-# the side, a 0 keeps it. If the state was on at the start, it is on whenever the number of ones
-# so far is even, so the toggle computes *parity*. The input has one channel, D = 1, which is 0 or
-# 1.
+# **Purpose.** You build the smallest machine that has to combine what it reads with what it holds:
+# a 1 changes the side, a 0 keeps it.
+# If the state was on at the start, it is on whenever the number of ones so far is even, so the
+# toggle computes *parity*.
+# The input has one channel, D = 1, which is 0 or 1.
 #
-# `toggle_weights(k)` must work from every allowed start, 0.6 to 1 on either side, and not only
-# from one that suits it.
+# `toggle_weights(k)` must work from every allowed start, 0.6 to 1 on either side, and not only from
+# one that suits it.
 #
 # | property | points |
 # |---|---|
@@ -166,7 +173,8 @@ else:
 # | a larger k brings the state after a 1 nearer to 1 or -1 | 1 |
 # | no number is larger than 4k | 1 |
 #
-# Explained in the chapter under *A toggle*. Ask for a hint with `hint("toggle_weights")`.
+# Read first: [A toggle](../../book/automata.md#a-toggle).
+# For hints: `hint("toggle_weights")`.
 
 
 # %% answer="toggle_weights"
@@ -188,21 +196,24 @@ def toggle_weights(k):
 check("toggle_weights")
 
 # %% [markdown]
-# ## A plain unit cannot toggle
+# ## 3. A plain unit cannot toggle
 #
-# You write a checker that *proves* for given weights that a unit toggles, or that it does not,
-# and let it search. A unit without gates has the step $h' = \tanh(u h + c)$. In a plain recurrent
-# unit $u$ is its recurrent weight, whatever the input is, and $c = w x + b$. Here we are more
-# generous and allow each input numbers of its own:
+# **Purpose.** You write a checker that *proves* for given weights that a unit toggles, or that it
+# does not, and let it search.
+# A unit without gates has the step $h' = \tanh(u h + c)$.
+# In a plain recurrent unit $u$ is its recurrent weight, whatever the input is, and $c = w x + b$.
+# Here we are more generous and allow each input numbers of its own:
 #
 # $$h' = \tanh(u_x h + c_x), \qquad x = 0 \text{ or } 1$$
 #
-# The sides are $[m, 1]$ and $[-1, -m]$. The unit *toggles* if from **every** state of a side a 0
-# leads to the same side, and a 1 to the other. Then all strings, however long, are right. The
-# plain unit is the case $u_0 = u_1$, called `tied` below.
+# The sides are $[m, 1]$ and $[-1, -m]$.
+# The unit *toggles* if from **every** state of a side a 0 leads to the same side, and a 1 to the
+# other.
+# Then all strings, however long, are right.
+# The plain unit is the case $u_0 = u_1$, called `tied` below.
 #
-# - `toggles(u, c, m)`: `u` and `c` are pairs, the numbers for 0 and for 1. Return `True` or
-#   `False`.
+# - `toggles(u, c, m)`: `u` and `c` are pairs, the numbers for 0 and for 1.
+#   Return `True` or `False`.
 # - `search(values, m, tied)`: all four numbers from the list `values`, in all combinations.
 #   Return the rows $(u_0, u_1, c_0, c_1)$ that toggle as an array of shape `(n, 4)`, in any order,
 #   with shape `(0, 4)` if there are none.
@@ -215,8 +226,8 @@ check("toggle_weights")
 # | `search` finds all, when each input has numbers of its own | 1 |
 # | with `tied` it finds none | 1 |
 #
-# Explained in the chapter under *One plain unit cannot toggle*. Ask for a hint with
-# `hint("toggle_search")`.
+# Read first: [One plain unit cannot toggle](../../book/automata.md#one-plain-unit-cannot-toggle).
+# For hints: `hint("toggle_search")`.
 
 
 # %% answer="toggle_search"
@@ -252,15 +263,16 @@ def search(values, m, tied):
 check("toggle_search")
 
 # %% [markdown]
-# ## A counter
+# ## 4. A counter
 #
-# You build what a GRU cannot be: an unbounded counter. The input has two channels, $a$ is `(1,
-# 0)` and $b$ is `(0, 1)`. The cell state `c` of the LSTM goes up by one on each a and down by one
-# on each b, so that after $a^n b^n$ it is back where it began.
+# **Purpose.** You build what a GRU cannot be: an unbounded counter.
+# The input has two channels, $a$ is `(1, 0)` and $b$ is `(0, 1)`.
+# The cell state `c` of the LSTM goes up by one on each a and down by one on each b, so that after
+# $a^n b^n$ it is back where it began.
 #
-# `counter_weights(k)` returns the weights of an LSTM with D = 2 and H = 1. No number may be
-# larger than 4k, but not all need to be the same: ask which of the four blocks must be saturated
-# most.
+# `counter_weights(k)` returns the weights of an LSTM with D = 2 and H = 1.
+# No number may be larger than 4k, but not all need to be the same: ask which of the four blocks
+# must be saturated most.
 #
 # | property | points |
 # |---|---|
@@ -270,7 +282,8 @@ check("toggle_search")
 # | h shows the sign of the count | 1 |
 # | no number is larger than 4k | 1 |
 #
-# Explained in the chapter under *The LSTM counts*. Ask for a hint with `hint("counter_weights")`.
+# Read first: [The LSTM counts](../../book/automata.md#the-lstm-counts).
+# For hints: `hint("counter_weights")`.
 
 
 # %% answer="counter_weights"
@@ -302,3 +315,10 @@ else:
         (np.zeros((1, 1)), np.zeros((1, 1))),
         {"a": (1, 0), "b": (0, 1)},
     )
+
+# %% [markdown]
+# ## What you have now
+#
+# A latch, a toggle and a counter whose weights you chose yourself, and a proof of what a unit
+# without a gate cannot be.
+# What can be built is not yet what training finds; the end of the chapter measures the difference.

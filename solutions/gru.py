@@ -5,16 +5,17 @@
 # unit by unit, and learn to move it between the conventions in which other people write it.
 #
 # Five exercises, easy to hard within each half: `gru_cell`, `gru_forward`, `convert`,
-# `param_count`, `merge_biases`. Each one stands by itself, except that `gru_forward` may call
-# your `gru_cell`.
+# `param_count`, `merge_biases`.
+# Each one stands by itself, except that `gru_forward` may call your `gru_cell`.
 #
 # **How to work.** Write your answer where it says *Your code here*, run the cell, and run the
-# `check(...)` below it. The check draws new random inputs each time and gives points property
-# by property, so a slip costs only what it breaks. When you are stuck, `hint("gru_cell")` gives
-# a first hint; ask again for a second and a third.
+# `check(...)` below it.
+# The check draws new random inputs each time and gives points property by property, so a slip costs
+# only what it breaks.
+# When you are stuck, `hint("gru_cell")` gives a first hint; ask again for a second and a third.
 #
-# **Conventions.** All arrays are NumPy, in float64. Parameters are a dictionary with PyTorch's
-# four names:
+# **Conventions.** All arrays are NumPy, in float64.
+# Parameters are a dictionary with PyTorch's four names:
 #
 # | key | shape | blocks, one under the other |
 # |---|---|---|
@@ -23,8 +24,9 @@
 # | `b_ih` | `(3H,)` | `b_ir`, `b_iz`, `b_in` |
 # | `b_hh` | `(3H,)` | `b_hr`, `b_hz`, `b_hn` |
 #
-# B is the batch, T the time steps, D the input features, H the units. The update gate z *keeps*
-# the old state, and the reset gate acts *after* the recurrent product, as in PyTorch.
+# B is the batch, T the time steps, D the input features, H the units.
+# The update gate z *keeps* the old state, and the reset gate acts *after* the recurrent product, as
+# in PyTorch.
 
 # %% setup
 import numpy as np
@@ -38,9 +40,9 @@ def sigmoid(a):
 
 
 # %% [markdown]
-# ## One step of the GRU
+# ## 1. One step of the GRU
 #
-# You write the unit itself: everything later in the course rests on these few lines.
+# **Purpose.** You write the unit itself: everything later in the course rests on these few lines.
 # The equations are
 #
 # $$r = \sigma(W_{ir} x + b_{ir} + W_{hr} h + b_{hr})$$
@@ -56,7 +58,8 @@ def sigmoid(a):
 # | no unit leaves the range between its old value and a tanh | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *The unit in code*. Ask for a hint with `hint("gru_cell")`.
+# Read first: [The unit in code](../../book/gru.md#the-unit-in-code).
+# Stuck? Run `hint("gru_cell")` in a cell of your own.
 
 
 # %% answer="gru_cell"
@@ -79,12 +82,14 @@ def gru_cell(x, h, params):
 check("gru_cell")
 
 # %% [markdown]
-# ## A batch of sequences
+# ## 2. A batch of sequences
 #
-# You run the cell over a batch whose sequences have different lengths, so that each of them
-# ends exactly as it would alone. Row `i` of `x` has `lengths[i]` real steps, from step 0 on;
-# what follows is padding and may hold anything. After a sequence's end its state stays what it
-# was, and its outputs are zero, as a packed `nn.GRU` gives them.
+# **Purpose.** You run the cell over a batch whose sequences have different lengths, so that each of
+# them ends exactly as it would alone.
+# Row `i` of `x` has `lengths[i]` real steps, from step 0 on; what follows is padding and may hold
+# anything.
+# After a sequence's end its state stays what it was, and its outputs are zero, as a packed `nn.GRU`
+# gives them.
 #
 # | property | points |
 # |---|---|
@@ -94,8 +99,8 @@ check("gru_cell")
 # | what stands in the padding changes nothing | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *A batch of unequal lengths*. Ask for a hint with
-# `hint("gru_forward")`.
+# Read first: [A batch of unequal lengths](../../book/gru.md#a-batch-of-unequal-lengths).
+# For hints: `hint("gru_forward")`.
 
 
 # %% answer="gru_forward"
@@ -120,9 +125,10 @@ def gru_forward(x, h0, params, lengths):
 check("gru_forward")
 
 # %% [markdown]
-# ## From one convention to another
+# ## 3. From one convention to another
 #
-# You carry weights between libraries, which is where most silent mistakes with GRUs are made.
+# **Purpose.** You carry weights between libraries, which is where most silent mistakes with GRUs
+# are made.
 # A convention is a dictionary with three entries:
 #
 # | entry | values | meaning |
@@ -131,10 +137,10 @@ check("gru_forward")
 # | `keeps` | `True`, `False` | z near 1 keeps the old state (PyTorch), or writes the candidate |
 # | `reset` | `"after"`, `"before"` | where the reset gate acts |
 #
-# PyTorch is `{"order": "rzn", "keeps": True, "reset": "after"}`. `convert` returns new
-# parameters, in PyTorch's names and shapes, with which a cell of the target's convention
-# computes what the source's cell computed, to 1e-12. Between the two places of the reset there
-# is no conversion: raise a `ValueError` that says so.
+# PyTorch is `{"order": "rzn", "keeps": True, "reset": "after"}`.
+# `convert` returns new parameters, in PyTorch's names and shapes, with which a cell of the target's
+# convention computes what the source's cell computed, to 1e-12.
+# Between the two places of the reset there is no conversion: raise a `ValueError` that says so.
 #
 # | property | points |
 # |---|---|
@@ -144,8 +150,8 @@ check("gru_forward")
 # | reset-before to reset-after, and back, is refused | 1 |
 # | the arguments are left alone, and converting back restores them | 1 |
 #
-# Explained in the chapter under *One unit, three spellings*. Ask for a hint with
-# `hint("convert")`.
+# Read first: [One unit, three spellings](../../book/gru.md#one-unit-three-spellings).
+# For hints: `hint("convert")`.
 
 
 # %% answer="convert"
@@ -174,12 +180,13 @@ def convert(params, source, target):
 check("convert")
 
 # %% [markdown]
-# ## Counting parameters
+# ## 4. Counting parameters
 #
-# You predict a module's size from its arguments, so that a comparison "at equal parameters" is
-# one. `cell` is `"rnn"`, `"gru"` or `"lstm"`; `d` is the input size and `h` the number of units
-# of each layer and direction; `biases` is how many bias vectors a block has: 2 in PyTorch, 1 in
-# most papers, 0 for none.
+# **Purpose.** You predict a module's size from its arguments, so that a comparison "at equal
+# parameters" is one.
+# `cell` is `"rnn"`, `"gru"` or `"lstm"`; `d` is the input size and `h` the number of units of each
+# layer and direction; `biases` is how many bias vectors a block has: 2 in PyTorch, 1 in most
+# papers, 0 for none.
 #
 # | property | points |
 # |---|---|
@@ -189,7 +196,8 @@ check("convert")
 # | two directions | 1 |
 # | several layers with two directions | 2 |
 #
-# Explained in the chapter under *Counting parameters*. Ask for a hint with `hint("param_count")`.
+# Read first: [Counting parameters](../../book/gru.md#counting-parameters).
+# For hints: `hint("param_count")`.
 
 
 # %% answer="param_count"
@@ -210,11 +218,13 @@ def param_count(cell, d, h, layers=1, bidirectional=False, biases=2):
 check("param_count")
 
 # %% [markdown]
-# ## Folding the redundant biases
+# ## 5. Folding the redundant biases
 #
-# You find out which of PyTorch's two biases do something, by removing those that do not. Move
-# what is redundant in `b_hh` into `b_ih`: the result has zeros where it was, and the cell's
-# output is the same for every input and every state. One part of `b_hh` must stay.
+# **Purpose.** You find out which of PyTorch's two biases do something, by removing those that do
+# not.
+# Move what is redundant in `b_hh` into `b_ih`: the result has zeros where it was, and the cell's
+# output is the same for every input and every state.
+# One part of `b_hh` must stay.
 #
 # | property | points |
 # |---|---|
@@ -223,8 +233,8 @@ check("param_count")
 # | the biases of r and z in `b_ih` are the sums | 1 |
 # | the arguments are left alone, the weights come back unchanged | 1 |
 #
-# Explained in the chapter under *Two biases, and one that matters*. Ask for a hint with
-# `hint("merge_biases")`.
+# Read first: [Two biases, and one that matters](../../book/gru.md#two-biases-and-one-that-matters).
+# For hints: `hint("merge_biases")`.
 
 
 # %% answer="merge_biases"
@@ -241,3 +251,10 @@ def merge_biases(params):
 
 # %% check="merge_biases"
 check("merge_biases")
+
+# %% [markdown]
+# ## What you have now
+#
+# A GRU that you can run on any batch, move between libraries, count, and strip of what it does not
+# need.
+# The next unit asks how each of its weights learns: its gradients, and which way they take.

@@ -2,19 +2,21 @@
 # # The LSTM, its relatives, and what each part does
 #
 # Here you build the LSTM that the chapter [The LSTM](../../book/lstm.md) derives, and its
-# gradients; then two of its relatives; then you take it apart, one piece at a time; and at last
-# you give another cell as many parameters as it has, so that the two can be compared.
+# gradients; then two of its relatives; then you take it apart, one piece at a time; and at last you
+# give another cell as many parameters as it has, so that the two can be compared.
 #
 # Six exercises: `lstm_cell`, `lstm_step_backward`, `cifg_cell`, `peephole_cell`, `ablate`,
-# `match_params`. Each one stands by itself.
+# `match_params`.
+# Each one stands by itself.
 #
 # **How to work.** Write your answer where it says *Your code here*, run the cell, and run the
-# `check(...)` below it. The check draws new random inputs each time and gives points property
-# by property, so a slip costs only what it breaks. When you are stuck, `hint("lstm_cell")` gives
-# a first hint; ask again for a second and a third.
+# `check(...)` below it.
+# The check draws new random inputs each time and gives points property by property, so a slip costs
+# only what it breaks.
+# When you are stuck, `hint("lstm_cell")` gives a first hint; ask again for a second and a third.
 #
-# **Conventions.** All arrays are NumPy, in float64. Parameters are a dictionary with PyTorch's
-# four names, and PyTorch's order of blocks, i, f, g, o:
+# **Conventions.** All arrays are NumPy, in float64.
+# Parameters are a dictionary with PyTorch's four names, and PyTorch's order of blocks, i, f, g, o:
 #
 # | key | shape | blocks, one under the other |
 # |---|---|---|
@@ -23,8 +25,9 @@
 # | `b_ih` | `(4H,)` | `b_ii`, `b_if`, `b_ig`, `b_io` |
 # | `b_hh` | `(4H,)` | `b_hi`, `b_hf`, `b_hg`, `b_ho` |
 #
-# B is the batch, D the input features, H the units. There are two states: h, the output, and c,
-# the cell state, which only the cell sees. The order is always h first, then c.
+# B is the batch, D the input features, H the units.
+# There are two states: h, the output, and c, the cell state, which only the cell sees.
+# The order is always h first, then c.
 
 # %% setup
 import numpy as np
@@ -38,9 +41,10 @@ def sigmoid(a):
 
 
 # %% [markdown]
-# ## One step of the LSTM
+# ## 1. One step of the LSTM
 #
-# You write the cell that this course holds the GRU against. The equations are
+# **Purpose.** You write the cell that this course holds the GRU against.
+# The equations are
 #
 # $$i = \sigma(W_{ii} x + b_{ii} + W_{hi} h + b_{hi}) \qquad
 #   f = \sigma(W_{if} x + b_{if} + W_{hf} h + b_{hf})$$
@@ -56,7 +60,8 @@ def sigmoid(a):
 # | the cell state may grow beyond 1, the output may not | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *The unit in code*. Ask for a hint with `hint("lstm_cell")`.
+# Read first: [The unit in code](../../book/lstm.md#the-unit-in-code).
+# Stuck? Run `hint("lstm_cell")` in a cell of your own.
 
 
 # %% answer="lstm_cell"
@@ -79,12 +84,13 @@ def lstm_cell(x, h, c, params):
 check("lstm_cell")
 
 # %% [markdown]
-# ## Backward through one step
+# ## 2. Backward through one step
 #
-# You derive where a gradient goes in this cell, and see the one road on which it meets no matrix.
-# Two gradients arrive from later steps, `dh_next` for h' and `dc_next` for c'. Return the
-# gradients of the loss with respect to everything that went in, as a dictionary with the keys
-# `x`, `h`, `c`, `W_ih`, `W_hh`, `b_ih`, `b_hh`, each in the shape of its tensor.
+# **Purpose.** You derive where a gradient goes in this cell, and see the one road on which it meets
+# no matrix.
+# Two gradients arrive from later steps, `dh_next` for h' and `dc_next` for c'.
+# Return the gradients of the loss with respect to everything that went in, as a dictionary with the
+# keys `x`, `h`, `c`, `W_ih`, `W_hh`, `b_ih`, `b_hh`, each in the shape of its tensor.
 #
 # | property | points |
 # |---|---|
@@ -94,8 +100,8 @@ check("lstm_cell")
 # | a gradient at h' alone goes through o and the tanh | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *The road of the cell state*. Ask for a hint with
-# `hint("lstm_step_backward")`.
+# Read first: [The road of the cell state](../../book/lstm.md#the-road-of-the-cell-state).
+# For hints: `hint("lstm_step_backward")`.
 
 
 # %% answer="lstm_step_backward"
@@ -132,11 +138,13 @@ def lstm_step_backward(dh_next, dc_next, x, h, c, params):
 check("lstm_step_backward")
 
 # %% [markdown]
-# ## Coupled input and forget gates
+# ## 3. Coupled input and forget gates
 #
-# You build the LSTM's nearest relative to the GRU: one gate decides both what is kept and what
-# is written, $i = 1 - f$. The input gate has no weights any more, so the arrays hold three
-# blocks, in the order f, g, o: `W_ih` is `(3H, D)`, and so on. Everything else is as in the LSTM.
+# **Purpose.** You build the LSTM's nearest relative to the GRU: one gate decides both what is kept
+# and what is written, $i = 1 - f$.
+# The input gate has no weights any more, so the arrays hold three blocks, in the order f, g, o:
+# `W_ih` is `(3H, D)`, and so on.
+# Everything else is as in the LSTM.
 #
 # | property | points |
 # |---|---|
@@ -146,8 +154,8 @@ check("lstm_step_backward")
 # | the new cell state lies between the old one and the candidate | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *One gate for two: the CIFG*. Ask for a hint with
-# `hint("cifg_cell")`.
+# Read first: [One gate for two: the CIFG](../../book/lstm.md#one-gate-for-two-the-cifg).
+# For hints: `hint("cifg_cell")`.
 
 
 # %% answer="cifg_cell"
@@ -169,12 +177,13 @@ def cifg_cell(x, h, c, params):
 check("cifg_cell")
 
 # %% [markdown]
-# ## Peepholes
+# ## 4. Peepholes
 #
-# You let each gate see its own unit's cell state, which a closed output gate would hide from it.
+# **Purpose.** You let each gate see its own unit's cell state, which a closed output gate would
+# hide from it.
 # `params` has the LSTM's four arrays and three vectors more, `w_ci`, `w_cf` and `w_co`, each
-# `(H,)`: one weight for each gate of each unit. The input gate and the forget gate see the old
-# cell state, and the output gate sees the new one.
+# `(H,)`: one weight for each gate of each unit.
+# The input gate and the forget gate see the old cell state, and the output gate sees the new one.
 #
 # | property | points |
 # |---|---|
@@ -184,8 +193,8 @@ check("cifg_cell")
 # | the output gate sees the new cell state | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *Gates that see the cell*. Ask for a hint with
-# `hint("peephole_cell")`.
+# Read first: [Gates that see the cell](../../book/lstm.md#gates-that-see-the-cell).
+# For hints: `hint("peephole_cell")`.
 
 
 # %% answer="peephole_cell"
@@ -209,11 +218,12 @@ def peephole_cell(x, h, c, params):
 check("peephole_cell")
 
 # %% [markdown]
-# ## Take one part away
+# ## 5. Take one part away
 #
-# You write the function behind every ablation: the LSTM with exactly one thing changed. The
-# parameters always have all four blocks, i, f, g, o; a block that the changed cell does not need
-# is simply not read.
+# **Purpose.** You write the function behind every ablation: the LSTM with exactly one thing
+# changed.
+# The parameters always have all four blocks, i, f, g, o; a block that the changed cell does not
+# need is simply not read.
 #
 # | flag | the one change |
 # |---|---|
@@ -234,7 +244,8 @@ check("peephole_cell")
 # | a flag that does not exist is refused | 1 |
 # | the arguments are left as they were | 1 |
 #
-# Explained in the chapter under *Take one part away*. Ask for a hint with `hint("ablate")`.
+# Read first: [Take one part away](../../book/lstm.md#take-one-part-away).
+# For hints: `hint("ablate")`.
 
 
 # %% answer="ablate"
@@ -272,13 +283,14 @@ def ablate(x, h, c, params, flag):
 check("ablate")
 
 # %% [markdown]
-# ## Equal parameters
+# ## 6. Equal parameters
 #
-# You find the hidden size that gives another cell as many parameters, so that a comparison is
-# about the cells and not about their sizes. A network is one recurrent layer of PyTorch, with
-# both biases, and a linear readout with a bias from h to `outputs` numbers. Of all hidden sizes
-# from 1 up return the one whose count is nearest to the target; of two that are equally near,
-# the smaller.
+# **Purpose.** You find the hidden size that gives another cell as many parameters, so that a
+# comparison is about the cells and not about their sizes.
+# A network is one recurrent layer of PyTorch, with both biases, and a linear readout with a bias
+# from h to `outputs` numbers.
+# Of all hidden sizes from 1 up return the one whose count is nearest to the target; of two that are
+# equally near, the smaller.
 #
 # | property | points |
 # |---|---|
@@ -287,7 +299,8 @@ check("ablate")
 # | of two that are equally near the smaller is taken, and never less than one | 1 |
 # | for an LSTM's parameters the nearest GRU and RNN are found | 2 |
 #
-# Explained in the chapter under *At equal parameters*. Ask for a hint with `hint("match_params")`.
+# Read first: [At equal parameters](../../book/lstm.md#at-equal-parameters).
+# For hints: `hint("match_params")`.
 
 
 # %% answer="match_params"
@@ -312,3 +325,10 @@ def match_params(target, cell, d, outputs):
 
 # %% check="match_params"
 check("match_params")
+
+# %% [markdown]
+# ## What you have now
+#
+# The LSTM, its gradients, two of its relatives, and a way to take any part of it out while nothing
+# else changes, at equal parameters.
+# The next unit trains nothing at first: it asks what such cells can compute at all.

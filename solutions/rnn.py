@@ -2,8 +2,7 @@
 # # The plain recurrent network, and its gradients by hand
 #
 # You write five functions: one step of a recurrent network, the loop over a sequence, the gradients
-# of
-# that loop, their truncated form, and clipping.
+# of that loop, their truncated form, and clipping.
 # Together they are all that it takes to train such a network, and only NumPy is used.
 # The chapter [The vanilla RNN](../../book/rnn.md) derives everything that is asked here.
 #
@@ -37,8 +36,7 @@ from grader import check, hint
 # **Purpose.** Everything later in the course repeats this one line of arithmetic.
 #
 # `rnn_step(x, h, params)` takes the input `x` (B, D) of one time step and the old state `h` (B, H),
-# and
-# returns the new state (B, H): the tanh of the input's part plus the state's part, with both
+# and returns the new state (B, H): the tanh of the input's part plus the state's part, with both
 # biases.
 # Leave the arguments as they are.
 #
@@ -73,8 +71,7 @@ check("rnn_step")
 # **Purpose.** The step becomes a network when its result is fed to the next step.
 #
 # `rnn_forward(x, h0, params)` takes `x` (B, T, D) and the initial state `h0` (B, H), and returns
-# two
-# arrays: `outputs` (B, T, H), the state after each step, and the last state (B, H).
+# two arrays: `outputs` (B, T, H), the state after each step, and the last state (B, H).
 # It must work for any sizes, one step and one sequence included.
 #
 # | property | points |
@@ -110,11 +107,10 @@ check("rnn_forward")
 # **Purpose.** Here you see with your own eyes where each gradient comes from.
 #
 # `rnn_backward(doutputs, x, h0, params)` takes `doutputs` (B, T, H), the gradient of the loss with
-# respect
-# to each output *as the loss reads it directly*, and the inputs of the forward pass.
+# respect to each output *as the loss reads it directly*, and the inputs of the forward pass.
 # It returns a dictionary with the gradient of the loss with respect to each of six tensors, under
-# the
-# keys `"x"`, `"h0"`, `"W_ih"`, `"W_hh"`, `"b_ih"` and `"b_hh"`, each with the shape of its tensor.
+# the keys `"x"`, `"h0"`, `"W_ih"`, `"W_hh"`, `"b_ih"` and `"b_hh"`, each with the shape of its
+# tensor.
 # You will need the states of the forward pass: call `rnn_forward` first.
 #
 # | property | points |
@@ -155,8 +151,7 @@ def rnn_backward(doutputs, x, h0, params):
 # %% [markdown]
 # You need no answer key to know whether a gradient is right.
 # The next cell defines `compare_with_slopes`, which nudges every entry of every tensor up and down,
-# looks
-# at the loss, and prints the largest difference from your gradient.
+# looks at the loss, and prints the largest difference from your gradient.
 # In float64 a right gradient differs by about 1e-10; a wrong one by about its own size.
 
 
@@ -203,17 +198,14 @@ check("rnn_backward")
 # ## 4. Truncated backpropagation
 #
 # **Purpose.** A text of a million letters can't be one sequence, and this is how networks are
-# trained on
-# it all the same.
+# trained on it all the same.
 #
 # `truncated_bptt_grads(doutputs, x, h0, params, k)` returns the same dictionary as `rnn_backward`,
-# under
-# one precise rule.
+# under one precise rule.
 #
 # - The T steps are split into chunks of k steps, from the left; the last chunk may be shorter.
 # - The *state* is carried: each chunk starts from the state in which the one before it ended, so
-#   the outputs
-#   are those of the whole sequence.
+#   the outputs are those of the whole sequence.
 # - The *gradient* is not carried: the state that a chunk starts from counts as a constant.
 #   So a loss in one chunk gives exactly zero gradient to the inputs of every earlier chunk.
 # - Gradients of the four parameters are sums over chunks, not means.
@@ -261,12 +253,10 @@ check("truncated_bptt_grads")
 # ## 5. Clipping by the global norm
 #
 # **Purpose.** One exploding gradient can undo an hour of training; this keeps its direction and
-# limits its
-# length.
+# limits its length.
 #
 # `clip_by_global_norm(grads, max_norm)` takes a dictionary of gradients, in which a value may be
-# None (that
-# tensor got no gradient), and a positive number.
+# None (that tensor got no gradient), and a positive number.
 # It returns two things: a new dictionary with the same keys, and the joint norm *before* clipping,
 # as a number.
 #
@@ -313,6 +303,5 @@ check("clip_by_global_norm")
 # ## What you have now
 #
 # A forward pass, its gradients, a way to cut them and a way to tame them: with an optimiser and a
-# loss,
-# that is a trainable recurrent network.
+# loss, that is a trainable recurrent network.
 # The next question is how far back its gradients really reach.

@@ -881,6 +881,18 @@ def counts_one_bias(target: int, cell: str, d: int, outputs: int) -> int:
 
 @misconception(
     "match_params",
+    "biases ignored",
+    says="You count the matrices and leave out every bias. Each block has two vectors of h numbers "
+    "in PyTorch, and the readout has one number more for each output; at small sizes that is "
+    "enough to move the answer.",
+    see=MATCHED,
+)
+def ignores_biases(target: int, cell: str, d: int, outputs: int) -> int:
+    return _nearest(target, lambda h: _layer(cell, d, h, 0) + outputs * h)
+
+
+@misconception(
+    "match_params",
     "rounded down",
     says="You take the largest size that does not exceed the target. The next one up may be much "
     "nearer: compare both distances.",

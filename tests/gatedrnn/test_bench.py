@@ -214,6 +214,14 @@ def test_a_trial_run_writes_a_record_and_keeps_what_it_finished(tmp_path, monkey
     assert "minGRU, fused" in report.table(record["results"])
 
 
+def test_a_time_of_other_code_is_not_taken_again(monkeypatch):
+    part = {"section": "gru", "size": {"B": 4}, "threads": 1}
+    name = cli._file_name(part)
+    assert cli._file_name(part | {"threads": 2}) != name
+    monkeypatch.setattr(cli, "source_digest", lambda: "edited")
+    assert cli._file_name(part) != name
+
+
 def test_the_command_explains_itself():
     done = subprocess.run(
         [sys.executable, "-m", "gatedrnn.bench", "--help"],

@@ -17,7 +17,7 @@ ADDING = ablations.QUICK["adding"]
 
 def configuration(task, variant, seeds, **changes):
     settings = ablations.QUICK | {task: ablations.QUICK[task] | changes}
-    return ablations._run(task, variant, settings, seeds).configuration
+    return ablations.variant_run(task, variant, settings, seeds).configuration
 
 
 def row(errors, rates, steps):
@@ -116,7 +116,7 @@ def test_all_variants_have_the_parameters_of_the_lstm():
     for task in ablations.TASKS:
         counts = {}
         for name in ablations.FULL["variants"]:
-            run = ablations._run(task, name, ablations.FULL, [0])
+            run = ablations.variant_run(task, name, ablations.FULL, [0])
             model = ablations._build(task, name, run.configuration["hidden_size"])
             counts[name] = ablations.parameter_count(model)
         for name, count in counts.items():

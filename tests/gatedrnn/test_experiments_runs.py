@@ -72,7 +72,7 @@ def test_another_configuration_or_another_source_is_another_run(tmp_path, monkey
     stem = run.file_stem
     assert Run("run1", {**run.configuration, "value": 1.5}).file_stem != stem
     assert Run("run1", dict(reversed(run.configuration.items()))).file_stem == stem
-    monkeypatch.setattr(runs, "_source", lambda: "edited")
+    monkeypatch.setattr(runs, "source_digest", lambda: "edited")
     assert run.file_stem != stem
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
@@ -17,7 +16,7 @@ from nbgrader.api import Gradebook
 from grader import notebooks
 from grader.classroom import Classroom
 from grader.demo import source_of
-from grader.givebacks import export, give_back
+from grader.givebacks import give_back
 from grader.markclass import mark_class
 from grader.units import misconceptions
 from tests.grader import classes as c
@@ -109,6 +108,34 @@ def test_nbgraders_own_autograde_marks_with_our_engine(room: Classroom, tmp_path
     assert "gatedrnn-report" in (copy / "feedback" / "ada" / c.SLUG / f"{c.SLUG}.html").read_text()
 
 
+def test_what_a_person_gave_and_what_lateness_costs_survive_nbgraders_own_second_marking(
+    tmp_path: Path,
+) -> None:
+    """Manual score, extra credit, comment and late penalty, by `nbgrader autograde --force`."""
+    last = c.last_exercise()
+    room = c.new_class(tmp_path / "room", {"ada": c.Blank(c.SLUG).bytes()})
+    c.hand_in(room, "bo", c.full().bytes(), "2026-03-02 12:00:00 UTC")  # a day late
+    config = room.root / "nbgrader_config.py"
+    config.write_text(config.read_text() + 'c.LateSubmissionPlugin.penalty_method = "zero"\n')
+    nbgrader(room.root, "db", "assignment", "add", c.SLUG, "--duedate=2026-03-01 13:00 UTC")
+    mark_class(room, jobs=1)
+    with Gradebook(f"sqlite:///{room.root}/gradebook.db") as book:
+        grade = book.find_grade(last, c.SLUG, c.SLUG, "ada")
+        grade.manual_score, grade.extra_credit = 2.0, 0.5
+        book.find_comment(f"{last}-answer", c.SLUG, c.SLUG, "ada").manual_comment = "See me."
+        book.db.commit()
+    for again in (lambda: nbgrader(room.root, "autograde", c.SLUG, "--force"),
+                  lambda: mark_class(room, jobs=1)):  # fmt: skip
+        again()
+        with Gradebook(f"sqlite:///{room.root}/gradebook.db") as book:
+            grade = book.find_grade(last, c.SLUG, c.SLUG, "ada")
+            assert (grade.manual_score, grade.extra_credit, grade.score) == (2.0, 0.5, 2.5)
+            comment = book.find_comment(f"{last}-answer", c.SLUG, c.SLUG, "ada")
+            assert comment.comment == "See me."
+            late = book.find_submission(c.SLUG, "bo")
+            assert late.late_submission_penalty == late.score == sum(c.worth().values())
+
+
 def test_the_release_is_the_notebook_that_the_course_commits(room: Classroom) -> None:
     """nbgrader's own generate_assignment against the course's converter."""
     released = nbformat.read(room.root / "release" / c.SLUG / f"{c.SLUG}.ipynb", 4)
@@ -144,10 +171,3 @@ def test_a_students_html_is_not_in_what_formgrader_reads(room: Classroom) -> Non
         if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade"):
             for output in cell.outputs:
                 assert set(output.get("data", {})) <= {"text/plain"}
-
-
-def test_export_is_nbgraders_csv(room: Classroom) -> None:
-    path = export(room)
-    with path.open(newline="") as file:
-        rows = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert rows == {name: sum(parts.values()) for name, parts in scores(room.root).items()}

@@ -1,12 +1,14 @@
 """The command line of the benchmark."""
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import time
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from gatedrnn.experiments.records import (
     read_record,
     write_record,
 )
+from gatedrnn.experiments.runs import source_digest
 
 SECTIONS = ("gru", "lstm", "minimal", "time", "hidden", "imports")
 TITLE = "Time and memory of recurrent layers, ours and others"
@@ -79,7 +82,7 @@ def _run(parsed: argparse.Namespace, threads: int) -> None:
     parts = list(_parts(parsed, threads))
     results: dict[str, Any] = {}
     for number, part in enumerate(parts, 1):
-        kept = work / f"{part['section']}-{number}.json"
+        kept = work / _file_name(part)
         print(f"[{number}/{len(parts)}] {threads} thread(s), {_label(part)}", flush=True)
         if not kept.exists():
             _run_part(part, kept)
@@ -112,10 +115,17 @@ def _run(parsed: argparse.Namespace, threads: int) -> None:
     }
     _keep_previous(path, work)
     write_record(path, record)
-    for number, part in enumerate(parts, 1):
-        (work / f"{part['section']}-{number}.json").unlink()
+    for part in parts:
+        (work / _file_name(part)).unlink()
     _print(record)
     print(f"Record: {path}")
+
+
+def _file_name(part: dict[str, Any]) -> str:
+    """A name that changes with the case, the code and PyTorch: an old time is never taken again."""
+    decisive = json.dumps([part, source_digest(), metadata.version("torch")], sort_keys=True)
+    digest = hashlib.sha256(decisive.encode()).hexdigest()
+    return f"{part['section']}-{digest[:10]}.json"
 
 
 def _parts(parsed: argparse.Namespace, threads: int) -> Any:

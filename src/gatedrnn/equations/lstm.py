@@ -77,6 +77,7 @@ def lstm_gate_gradients(
 ) -> tuple[np.ndarray, np.ndarray]:
     """From the gradients of h' and c' to those of the affine maps and of c.
 
+    Equations ``eq-lstm-join`` and ``eq-lstm-backward``.
     Takes arrays (..., H); returns the gradient with respect to the four sums in i, f, g and o
     (..., 4*H), the same for both sides, and dL/dc (..., H).
     """
@@ -94,6 +95,7 @@ def lstm_step_backward(
 ) -> dict[str, np.ndarray]:
     """Gradients of one step of an LSTM, derived by hand.
 
+    Equations ``eq-lstm-join``, ``eq-lstm-backward`` and ``eq-lstm-backward-time``.
     Takes dh_next and dc_next (B, H), the gradients of the loss with respect to the next state;
     returns the gradients for ``x``, ``h``, ``c`` and each parameter.
     Raises ValueError when a shape does not fit.
@@ -122,6 +124,7 @@ def lstm_backward(
 ) -> dict[str, np.ndarray]:
     """Backpropagation through time for an LSTM.
 
+    Equations ``eq-lstm-backward`` and ``eq-lstm-backward-time``, from the last step to the first.
     Takes doutputs (B, T, H) and, when the loss also reads the last state, dh_T and dc_T (B, H);
     returns the gradients for ``x``, ``h0``, ``c0`` and each parameter.
     Raises ValueError when a shape does not fit.

@@ -11,6 +11,7 @@ import copy
 import math
 import statistics
 import time
+from collections.abc import Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -70,7 +71,9 @@ def run(options: Options) -> dict[str, Any]:
     settings = QUICK if options.quick else FULL
     seeds = list(range(options.seeds))
     runs = [
-        _run(task, variant, settings, seeds) for task in TASKS for variant in settings["variants"]
+        variant_run(task, variant, settings, seeds)
+        for task in TASKS
+        for variant in settings["variants"]
     ]
     rows = run_all(train_variant, runs, options)
     results: dict[str, Any] = {"tasks": {}}
@@ -158,7 +161,7 @@ def _adding_summary(row: dict[str, Any]) -> dict[str, Any]:
     task = row["configuration"]["settings"]["adding"]
     reached = {
         rate: [
-            _first_below(row, column, task["solved_below"])
+            first_below(row["steps"], row["valid_mse"], column, task["solved_below"])
             for column, r in enumerate(row["learning_rates"])
             if r == rate
         ]
@@ -189,9 +192,13 @@ def _adding_summary(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _first_below(row: dict[str, Any], column: int, limit: float) -> int | None:
-    for step, errors in zip(row["steps"], row["valid_mse"], strict=True):
-        if errors[column] is not None and errors[column] < limit:
+def first_below(
+    steps: Sequence[int], errors: Sequence[Sequence[float | None]], column: int, limit: float
+) -> int | None:
+    """Return the first step at which a column of the errors is below the limit, if there is one."""
+    for step, at_step in zip(steps, errors, strict=True):
+        value = at_step[column]
+        if value is not None and value < limit:
             return step
     return None
 
@@ -317,7 +324,8 @@ def _build(task: str, variant: str, hidden_size: int) -> VariantModel:
     return VariantModel(variant, inputs, hidden_size, outputs)
 
 
-def _run(task: str, variant: str, settings: dict[str, Any], seeds: list[int]) -> Run:
+def variant_run(task: str, variant: str, settings: dict[str, Any], seeds: list[int]) -> Run:
+    """Return the run of one variant on one task: every learning rate and seed, at equal size."""
     with torch.device("meta"):
         budget = parameter_count(_build(task, "LSTM", settings[task]["lstm_hidden_size"]))
     hidden_size = hidden_size_for(budget, partial(_build, task, variant))

@@ -9,6 +9,7 @@ from gatedrnn.experiments.options import ExperimentError, Options
 _MODULES = {
     "ablations": "gatedrnn.experiments.ablations",
     "anbn_generalisation": "gatedrnn.experiments.anbn_generalisation",
+    "convergence": "gatedrnn.experiments.convergence",
     "cpu_time": "gatedrnn.experiments.cpu_time",
     "gradient_lag": "gatedrnn.experiments.gradient_lag",
     "gradient_routes": "gatedrnn.experiments.gradient_routes",

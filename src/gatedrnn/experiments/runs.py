@@ -32,16 +32,18 @@ class Run:
     @property
     def file_stem(self) -> str:
         """Return a name that changes when the configuration, the source or PyTorch does."""
-        decisive = json.dumps([self.configuration, _source(), torch.__version__], sort_keys=True)
+        decisive = json.dumps(
+            [self.configuration, source_digest(), torch.__version__], sort_keys=True
+        )
         return f"{self.label}-{hashlib.sha256(decisive.encode()).hexdigest()[:10]}"
 
 
 @cache
-def _source() -> str:
+def source_digest() -> str:
     """Return a digest of the code that makes a run's result, so that none outlives its code."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    for folder in ("cells", "data", "experiments", "models", "training"):
+    for folder in ("bench", "cells", "data", "experiments", "kernels", "models", "training"):
         for path in sorted((package / folder).glob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

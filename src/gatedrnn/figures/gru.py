@@ -1,6 +1,6 @@
 """Figures of the chapter on the gated recurrent unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
@@ -57,33 +57,4 @@ def gate_response(
         filled, ax=panels, location="bottom", shrink=0.7, aspect=40, ticks=[-1, 0, 1],
         label="new state",
     )  # fmt: skip
-    return fig
-
-
-def seeds_and_intervals(
-    values: Mapping[str, Sequence[float]],
-    intervals: Mapping[str, Mapping[str, float]],
-    baseline: float,
-    baseline_name: str,
-) -> Figure:
-    """Test bits per character: a dot for each seed, the mean with its interval, and a baseline.
-
-    Takes values and intervals (with keys mean, low, high) by the name of the cell, one of
-    ``style.CELLS``.
-    """
-    fig = Figure(figsize=(4.4, 2.6), layout="constrained")
-    ax = fig.subplots()
-    for row, (name, dots) in enumerate(values.items()):
-        look = style.CELLS[name]
-        interval = intervals[name]
-        ax.plot([interval["low"], interval["high"]], [row, row], color=look["color"], lw=3)
-        ax.plot(interval["mean"], row, look["marker"], color=look["color"], ms=9)
-        ax.plot(dots, np.full(len(dots), row + 0.24), "o", mfc="none", color=style.INK, ms=5)
-    ax.axvline(baseline, color=style.INK, ls="--", lw=1.2)
-    ax.annotate(
-        baseline_name, (baseline, -0.55), xytext=(-5, 0), textcoords="offset points", ha="right",
-        va="center",
-    )  # fmt: skip
-    ax.set_yticks(range(len(values)), values.keys())
-    ax.set(xlabel="test bits per character (lower is better)", ylim=(len(values) - 0.4, -0.85))
     return fig

@@ -9,24 +9,7 @@ from matplotlib.figure import Figure
 
 from gatedrnn.figures import style
 
-_DASHES = (":", "-", "--", "-.")
 _MARKERS = {"RNN": "s", "GRU": "o", "LSTM": "^"}
-
-
-def kept_share(steps: int, gates: Mapping[str, float]) -> Figure:
-    """Share of a cell state that is left after so many steps with a constant forget gate.
-
-    Takes a gate's value for each label.
-    """
-    fig = Figure(figsize=(4.4, 3.2), layout="constrained")
-    ax = fig.subplots()
-    lags = np.arange(steps + 1)
-    for (label, f), dashes in zip(gates.items(), _DASHES, strict=False):
-        ax.semilogy(lags, f**lags, dashes, color=style.UPDATE, label=label)
-        ax.annotate(label, (steps, f**steps), xytext=(5, -4), textcoords="offset points")
-    ax.grid(True)
-    ax.set(xlabel="steps", ylabel="share that is left", xlim=(0, steps))
-    return fig
 
 
 def cell_states(states: Mapping[str, np.ndarray]) -> Figure:

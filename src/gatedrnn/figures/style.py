@@ -30,7 +30,7 @@ CELLS: dict[str, dict[str, Any]] = {
 }
 
 # Any: matplotlib types its settings as a dictionary with a literal for each key.
-_STYLE: Any = {
+STYLE: Any = {
     "axes.edgecolor": INK,
     "axes.facecolor": "none",
     "axes.labelcolor": INK,
@@ -55,4 +55,4 @@ _STYLE: Any = {
 
 def use_style() -> None:
     """Set matplotlib's defaults to the book's, for all figures made after this call."""
-    matplotlib.rcParams.update(_STYLE)
+    matplotlib.rcParams.update(STYLE)
