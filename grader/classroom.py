@@ -41,12 +41,12 @@ configure(c)
 # c.LateSubmissionPlugin.penalty_method = "zero"
 # Times in seconds that a hand-in may use, for a call of a function and for all of it:
 # c.Grader.limits = {"call": 10, "notebook": 180}
-# Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
-# c.Grader.unsealed = True
 # The names of the units' columns in your learning platform:
 # c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
-# Another database than gradebook.db:
-# c.CourseDirectory.db_url = "postgresql://..."
+# Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
+# c.Grader.unsealed = True
+# Another database than gradebook.db (pip install 'gatedrnn[postgres]'):
+# c.CourseDirectory.db_url = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 """
 
 _README = """\

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import units
+from grader import lean, units  # noqa: F401 (lean is to be imported first)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,8 +129,9 @@ def _mark(arguments: argparse.Namespace) -> None:
         slugs = [arguments.unit]
     started = time.monotonic()
     outcome = mark_class(
-        room, slugs, arguments.student, jobs=arguments.jobs, show=_line_for_a_terminal()
-    )
+        room, slugs, arguments.student, jobs=arguments.jobs, scheduler=arguments.scheduler,
+        show=_line_for_a_terminal(), say=_say,
+    )  # fmt: skip
     for remark in outcome.remarks:
         _say(remark)
     total = len(outcome.records)
@@ -256,7 +257,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="mark even where hostile code cannot be kept in (see `grader doctor`)",
     )
-    mark.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    where = mark.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="mark on the dask cluster of this scheduler"
+    )
     feedback = of_class("feedback", _feedback, "make the pages to give back")
     feedback.add_argument("--student", help="one student only")
     report = of_class("report", _report, "how the class did, and what to teach again")

@@ -16,6 +16,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from grader import course
 from grader.classroom import Classroom, HandIn, Taken
 from grader.files import printable
 from grader.gradebook import Held, flag
@@ -47,10 +48,16 @@ def mark_class(
     student: str | None = None,
     *,
     jobs: int | None = None,
+    scheduler: str | None = None,
     seed: int | None = None,
     show: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = print,
 ) -> Outcome:
-    """Mark all hand-ins, or those to some units or of one student, and enter them."""
+    """Mark all hand-ins, or those to some units or of one student, and enter them.
+
+    By `jobs` processes on this machine, or by the workers of the dask `scheduler` at this address.
+    `show` is given a line for each mark, `say` a sentence about the workers, when there is one.
+    """
     hand_ins = room.hand_ins(slugs, student)
     for slug in dict.fromkeys(h.slug for h in hand_ins):
         room.unit(slug)  # a fault of the course speaks before anything is marked
@@ -62,7 +69,8 @@ def mark_class(
         for _ in range(_TIMES):
             if not todo:
                 break
-            _mark_all(room, todo, jobs, seed, register, show)
+            crew = _crew(room, todo, jobs, scheduler, say)
+            _mark_all(room, todo, crew, seed, register, show)
             todo = register.bring_in_step(todo)  # what has changed meanwhile
         outcome.remarks += [_restless(hand_in) for hand_in in todo]
         register.look_for_gone(student)
@@ -79,13 +87,13 @@ def _restless(hand_in: HandIn) -> str:
 def _mark_all(
     room: Classroom,
     todo: list[HandIn],
-    jobs: int | None,
+    crew: Crew,
     seed: int | None,
     register: _Register,
     show: Callable[[str], None] | None,
 ) -> None:
     bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False, smoothing=0.1)
-    with bar, contextlib.closing(_crew(room, len(todo), jobs)) as crew, register:
+    with bar, contextlib.closing(crew), register:
         for taken, made in _judge_all(room, todo, crew, seed):
             bar.set_postfix_str(printable(f"{taken.hand_in.student} {taken.hand_in.slug}"))
             register.add(taken, made)
@@ -111,6 +119,8 @@ class _Register:
         todo = []
         with self:
             for hand_in in hand_ins:
+                if not os.path.lexists(hand_in.path.parent):
+                    continue  # `look_for_gone` speaks of it
                 taken = self._room.take(hand_in)
                 known = self._outcome.records.get((hand_in.student, hand_in.slug))
                 if known is not None and known["key"] == taken.job.key:
@@ -133,7 +143,8 @@ class _Register:
 
     def look_for_gone(self, student: str | None) -> None:
         """Flag scores whose hand-in is not there any more: they are kept, but not in silence."""
-        for slug, held in self._held.items():
+        for slug, before in self._held.items():
+            held = read_gradebook(self._gradebook, slug) if self._outcome.entered else before
             gone = self._room.gone(held, slug)
             gone = [name for name in gone if student in (None, name)]
             unflagged = [name for name in gone if not held[name].waiting]
@@ -190,7 +201,18 @@ def _judge_all(
         yield taken, room.keep(taken.hand_in, made)
 
 
-def _crew(room: Classroom, todo: int, jobs: int | None) -> Crew:
-    """Who marks: processes beside this one, or this one."""
-    size = min(jobs or os.cpu_count() or 1, todo)
+def _crew(
+    room: Classroom,
+    todo: list[HandIn],
+    jobs: int | None,
+    scheduler: str | None,
+    say: Callable[[str], None],
+) -> Crew:
+    """Who marks: workers of a cluster, processes beside this one, or this one."""
+    if scheduler is not None:
+        from grader.cluster import Cluster
+
+        versions = {h.slug: course.version(h.slug) for h in todo}
+        return Cluster(scheduler, versions, room.unsealed, say)
+    size = min(jobs or os.cpu_count() or 1, len(todo))
     return Here(room.factory) if size <= 1 else Local(size, type(room.factory))

@@ -16,6 +16,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from grader import lean  # noqa: F401 (to be imported first)
 from grader.job import Job, given_up, judge
 from grader.worker.launch import WorkerFactory, end_with_parent
 

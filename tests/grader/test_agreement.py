@@ -72,7 +72,7 @@ class Runner:
 
     def _is_tried(self, item: Any) -> bool:
         marker = item.get_closest_marker("exercise")
-        only = self._worlds[item.callspec.params["world"]][1]
+        only = self._worlds[item.callspec.params["world"]][1][1]
         return only is None or only == marker.args[0]
 
     @pytest.fixture

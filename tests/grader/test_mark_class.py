@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import jsonschema
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
@@ -141,6 +142,13 @@ def test_the_marked_notebook_carries_the_report_and_no_foreign_html(room: Classr
             (output,) = cell["outputs"]
             assert float("".join(output["data"]["text/plain"])) == marks["points"]
             assert "gatedrnn-report" in "".join(output["data"]["text/html"])
+
+
+def test_every_marked_notebook_is_a_notebook(room: Classroom) -> None:
+    """nbformat's schema, whatever was handed in."""
+    for name in hand_ins():
+        text = (room.autograded / name / c.SLUG / f"{c.SLUG}.ipynb").read_text()
+        nbformat.validate(json.loads(text))
 
 
 # ---------------------------------------------------------------- again, by hand, late

@@ -1,4 +1,4 @@
-"""A grade is of what is handed in now, or it is flagged; and a kill leaves a gradebook that agrees."""
+"""A grade is of what is handed in now, or it is flagged; a kill leaves a gradebook that agrees."""
 
 from __future__ import annotations
 
@@ -163,8 +163,9 @@ def test_one_that_is_taken_away_while_it_is_marked(tmp_path: Path, monkeypatch) 
             folder.rename(tmp_path / "elsewhere")
 
     changing(monkeypatch, take_away)
-    mark_class(room, jobs=1)
-    assert kept(room) == {"ada": (FULL, False), "bo": (0, True)}
+    outcome = mark_class(room, jobs=1)
+    assert kept(room) == {"ada": (FULL, False), "bo": (FULL, True)}
+    assert "bo to 'rnn' is not there any more" in outcome.remarks[0]
 
 
 # ---------------------------------------------------------------- kill -9
