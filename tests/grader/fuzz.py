@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import sys
@@ -60,7 +61,7 @@ def _damage_tree(rng: random.Random, document: Any) -> None:
     elif action == 4 and isinstance(container, dict) and isinstance(key, str):
         container[key + rng.choice(("", "s", "_"))] = container.pop(key)
     else:
-        container[key] = rng.choice(_ODD)
+        container[key] = copy.deepcopy(rng.choice(_ODD))
 
 
 def _keys(container: Any) -> Any:

@@ -34,12 +34,12 @@ POISON = "b'POISON' in one.data"
 _DIES = f"""
 import os
 from grader import job
-judge = job.judge
-def deadly(one, factory):
+def deadly(one, factory, judge=job.judge):
     if {POISON}:
         os._exit(1)
     return judge(one, factory)
-job.judge = deadly
+if job.judge.__name__ != "deadly":  # dask runs this file more than once
+    job.judge = deadly
 """
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from grader import cli
 from grader.classroom import Classroom
-from grader.givebacks import export
+from grader.export import export
 from grader.markclass import mark_class
 from tests.grader import classes as c
 
@@ -185,7 +185,7 @@ def test_nbgraders_own_commands_work_on_it(room: Classroom) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert rows(room) == before
-    assert len(export(room).read_text().splitlines()) == 1 + len(hand_ins())
+    assert len(export(room)[0].read_text().splitlines()) == 1 + len(hand_ins())
 
 
 def test_a_server_that_does_not_answer_is_said_in_one_sentence(
