@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -55,14 +56,19 @@ class Similar:
     closest: dict[str, float] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
     same_text: list[list[str]] = field(default_factory=list)
-    own: Mapping[str, _Own] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[int] = frozenset()
 
     def side_by_side(self, pair: Pair) -> tuple[str, str]:
         """The own code of both as HTML, with what they share set between marks."""
         from copydetect import compare_files
         from copydetect.utils import highlight_overlap
 
-        left, right = (self.own[name].print for name in (pair.left, pair.right))
+        left, right = (_prints(self.texts[name]) for name in (pair.left, pair.right))
+        for one in (left, right):
+            for value in one.hashes & self.left_out:
+                del one.hash_idx[value]
+            one.hashes -= self.left_out
         _, _, slices = compare_files(left, right)
         shown = []
         for code, places in ((left.raw_code, slices[0]), (right.raw_code, slices[1])):
@@ -71,22 +77,12 @@ class Similar:
         return shown[0], shown[1]
 
 
-class _Own:
-    """A student's own code, and its fingerprints."""
+def _prints(text: str) -> Any:
+    """All fingerprints of a text: what is compared is short, and a window of one keeps each."""
+    from copydetect import CodeFingerprint
 
-    def __init__(self, student: str, text: str) -> None:
-        from copydetect import CodeFingerprint
-
-        self.text = text
-        # A window of one keeps every fingerprint: what is compared is short.
-        self.print = CodeFingerprint(
-            student, GRAM, 1, language="python", fp=io.StringIO(text[:_LONGEST])
-        )
-
-    def leave_out(self, hashes: set[int]) -> None:
-        for value in self.print.hashes & hashes:
-            del self.print.hash_idx[value]
-        self.print.hashes = self.print.hashes - hashes
+    code = io.StringIO(text[:_LONGEST])
+    return CodeFingerprint("code", GRAM, 1, language="python", fp=code)
 
 
 def find(room: Classroom, hand_ins: list[HandIn]) -> Similar:
@@ -140,15 +136,14 @@ def given(source: Path, slug: str) -> list[str]:
 
 def compare(texts: Mapping[str, str], given: list[str]) -> Similar:
     """Compare each student's own code with each other's; `given` is what everybody had."""
-    own = {name: _Own(name, text) for name, text in texts.items()}
-    counts = Counter(value for item in own.values() for value in item.print.hashes)
+    own = {name: frozenset(_prints(text).hashes) for name, text in texts.items()}
+    counts = Counter(value for values in own.values() for value in values)
     most = max(3, math.ceil(len(own) / 10))
     common = {value for value, count in counts.items() if count > most}
-    common.update(*(_Own("", text).print.hashes for text in given))
-    for item in own.values():
-        item.leave_out(common)
-    names = [name for name, item in own.items() if len(item.print.hashes) >= FEWEST]
-    shares, both = _shares([own[name].print.hashes for name in names])
+    common.update(*(_prints(text).hashes for text in given))
+    own = {name: values - common for name, values in own.items()}
+    names = [name for name, item in own.items() if len(item) >= FEWEST]
+    shares, both = _shares([own[name] for name in names])
     pairs = [
         Pair(names[i], names[j], float(shares[i, j]), int(both[i, j]))
         for i, j in zip(*np.nonzero(np.triu(shares >= ALIKE, 1)), strict=True)
@@ -161,11 +156,12 @@ def compare(texts: Mapping[str, str], given: list[str]) -> Similar:
         closest={name: float(value) for name, value in zip(names, closest, strict=True)},
         pairs=pairs,
         same_text=list(_same_text(texts)),
-        own=own,
+        texts=texts,
+        left_out=frozenset(common),
     )
 
 
-def _shares(prints: list[set[int]]) -> tuple[np.ndarray, np.ndarray]:
+def _shares(prints: list[frozenset[int]]) -> tuple[np.ndarray, np.ndarray]:
     """For each two: the share of the smaller set that both have, and how many; zero with itself.
 
     Only fingerprints that several have are walked through, so a class is not compared pair by pair.
