@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.grader import classes as c
 from tests.grader.gallery import THROUGH, Entry, all_but, solved, solved_but, unanswered
 
-_ENDS, _LONG = "ended the process", "ran longer than 4 s"
+_ENDS, _LONG = "ended the process", "ran longer than 5 s"
 _MAYBE = (_ENDS, _LONG, "ran longer than 2 s", "used up its 20 s")
 _LAST = "clip_by_global_norm"
 _MARK = "gallery_was_here"
@@ -90,9 +90,9 @@ ENTRIES = [
           unanswered("import os\ndef rnn_step(*a): os._exit(1)\nrnn_forward = rnn_backward = "
                      "truncated_bptt_grads = clip_by_global_norm = rnn_step"),
           c.nothing, flags=(_ENDS,)),
-    Entry("exit-in-each-cell", "has three hundred cells that end the process",
-          lambda: _cells(300, "import os; os._exit(N)"),
-          c.nothing, flags=(_ENDS, "used up its 20 s")),
+    Entry("exit-in-each-cell", "has a thousand cells that end the process",
+          lambda: _cells(1000, "import os; os._exit(N)"),
+          c.nothing, flags=(_ENDS, "used up its 20 s"), perhaps=(_LONG,)),
     # ------------------------------------------------------------ does not end
     Entry("loop", "loops for ever in a cell", solved("while True: pass"), flags=(_LONG,),
           plain=True),

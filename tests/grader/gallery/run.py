@@ -20,7 +20,7 @@ from tests.grader import classes as c
 from tests.grader.gallery import KINDS, SECRET, THROUGH, Entry
 
 #: Short, so that what loops does not hold up the tests; honest cells need a tenth of it.
-LIMITS = Limits(cell=4, call=2, notebook=20, deaths=1, memory=2 * 2**30)
+LIMITS = Limits(cell=5, call=2, notebook=20, deaths=1, memory=2 * 2**30)
 #: Bytes that the marking of one hand-in may leave in the class.
 DISK = 20 * 2**20
 #: What a hostile cell calls whatever it manages to write outside its own folder.
