@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 STYLES = Path("_static/styles/pydata-sphinx-theme.css")
 FONTS = Path("_static/vendor/fontawesome")
 ICONS = FONTS / "webfonts" / "fa-solid-900"
 UNUSED = ("_static/scripts/fontawesome.js", "_static/scripts/*.map", "_static/styles/*.map")
+# The theme looks after each change of the page at what scrolls, reading and writing in turns, which
+# lays the page out again for each box. access.js does it without.
+SCRIPT = Path("_static/scripts/pydata-sphinx-theme.js")
+LOOK = re.compile(r"(\w+)\.tabIndex=\1\.scrollWidth>[^?]*\?0:-1")
 # On the page of the search the index comes with scripts that need the others at once.
 AT_ONCE = ("documentation_options.js",)
 SEARCH = "search"
@@ -85,6 +90,13 @@ def _slim(app: Sphinx, exception: Exception | None) -> None:
     faces = re.compile(r"src:url\([^)]*fa-solid-900\.woff2\)[^;}]*")
     css = faces.sub('src:url(../icons.woff) format("woff")', css)
     (out / STYLES).write_text(css, encoding="utf-8")
+    script = LOOK.sub("0", (out / SCRIPT).read_text("utf-8"))
+    if ".scrollWidth" in script:
+        raise ExtensionError(
+            "The theme's script is another one than course_weight knows: look there for what it "
+            "does with scrollWidth, and mend LOOK."
+        )
+    (out / SCRIPT).write_text(script, encoding="utf-8")
     shutil.rmtree(out / FONTS, ignore_errors=True)
     for pattern in UNUSED:
         for path in out.glob(pattern):

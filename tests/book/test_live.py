@@ -41,6 +41,7 @@ def test_the_still_drawing_is_what_the_script_draws_first(browser, html, page_na
     assert still.locator(f".live-{script} .live-needs-script").is_visible()
     assert still.locator(f".live-{script} .live-panel").count() == 0
     moving = opened(browser, html, page_name)
+    moving.locator(f".live-{script}").scroll_into_view_if_needed()
     moving.wait_for_selector(f".live-{script}.is-live")
     assert not moving.locator(f".live-{script} .live-needs-script").is_visible()
     same = moving.locator(f".live-{script} svg")
