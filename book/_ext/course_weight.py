@@ -2,7 +2,8 @@
 
 The theme brings two sets of two thousand icons: a script of 1.5 MB, which a template of ours leaves
 out, and a font with a rule of CSS for each icon. The font is cut to the glyphs that the built
-pages use, and the rules of the other icons are dropped.
+pages use, and the rules of the other icons are dropped. The style sheets of a page are asked for as
+one.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ UNUSED = ("_static/scripts/fontawesome.js", "_static/scripts/*.map", "_static/st
 # lays the page out again for each box. access.js does it without.
 SCRIPT = Path("_static/scripts/pydata-sphinx-theme.js")
 LOOK = re.compile(r"(\w+)\.tabIndex=\1\.scrollWidth>[^?]*\?0:-1")
+SHEET = "_static/course.css"
 # On the page of the search the index comes with scripts that need the others at once.
 AT_ONCE = ("documentation_options.js",)
 SEARCH = "search"
@@ -103,6 +105,25 @@ def _slim(app: Sphinx, exception: Exception | None) -> None:
             path.unlink()
 
 
+def _one_sheet(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Ask for all plain style sheets as one, which is put together when all of them are there."""
+    sheets = context.get("css_files") or []
+    if page == SEARCH or not sheets or any("media" in sheet.attributes for sheet in sheets):
+        return
+    names = [str(sheet.filename).partition("?")[0] for sheet in sheets]
+    app.course_sheets = names  # type: ignore[attr-defined]
+    context["css_files"] = [type(sheets[-1])(SHEET)]
+
+
+def _join_sheets(app: Sphinx, exception: Exception | None) -> None:
+    names = getattr(app, "course_sheets", [])
+    if exception is None and names:
+        texts = ((Path(app.outdir) / name).read_text("utf-8") for name in names)
+        (Path(app.outdir) / SHEET).write_text("\n".join(texts), encoding="utf-8")
+
+
 def _load_later(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
 ) -> None:
@@ -116,5 +137,7 @@ def _load_later(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _load_later, priority=990)
+    app.connect("html-page-context", _one_sheet, priority=990)
+    app.connect("build-finished", _join_sheets, priority=900)
     app.connect("build-finished", _slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
