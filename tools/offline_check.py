@@ -33,6 +33,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# A section far from the screen is not laid out (custom.css); who looks at all of a page wants it.
+ALL_SHOWN = "section { content-visibility: visible !important; }"
 WITHOUT_BROWSER = (
     "The tests in a browser need Chromium: install it with `apt install chromium`, or with "
     "`.venv/bin/playwright install chromium`."
@@ -121,6 +123,7 @@ def visit(context: Any, base: str, page_name: str) -> Iterator[tuple[Any, Visit]
         ),
     )
     page.goto(f"{base}/{page_name}", wait_until="load")
+    page.add_style_tag(content=ALL_SHOWN)
     try:
         yield page, notes
     finally:

@@ -31,7 +31,7 @@ def definitions(text: str, typesetter: Typesetter) -> dict[str, str]:
     column = 0
     for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if cells[0] in ("letter", "symbol"):
+        if cells[0] in ("letter", "symbol") and "meaning" in cells:
             column = cells.index("meaning")
         elif not line.startswith("|"):
             column = 0
@@ -79,11 +79,11 @@ class Mathematics:
     def __init__(self, app: Sphinx) -> None:
         self.app = app
         self._typesetter: Typesetter | None = None
-        self._known: dict[str, str] = {}
+        self._known: dict[str, dict[str, str]] = {}
 
     def inline(self, writer: HTML5Translator, node: nodes.math) -> None:
         writer.body.append(writer.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-        writer.body.append(self._drawn(node, node.astext(), False) + "</span>")
+        writer.body.append(self._drawn(writer, node, False) + "</span>")
         raise nodes.SkipNode
 
     def block(self, writer: HTML5Translator, node: nodes.math_block) -> None:
@@ -93,7 +93,7 @@ class Mathematics:
             writer.body.append(f'<span class="eqno">({number})')
             writer.add_permalink_ref(node, "Link to this equation")
             writer.body.append("</span>")
-        drawn = self._drawn(node, node.astext(), True)
+        drawn = self._drawn(writer, node, True)
         writer.body.append(f'<span class="tex-box">{drawn}</span></div>\n')
         raise nodes.SkipNode
 
@@ -101,15 +101,27 @@ class Mathematics:
         if self._typesetter is not None:
             self._typesetter.close()
 
-    def _drawn(self, node: nodes.Element, tex: str, display: bool) -> str:
+    def _drawn(self, writer: HTML5Translator, node: nodes.Element, display: bool) -> str:
         if self._typesetter is None:
             self._typesetter = Typesetter(Path(self.app.outdir).parent / ".formulas.json")
-            self._known = definitions(NOTATION.read_text("utf-8"), self._typesetter)
+        tex = node.astext()
         try:
-            return drawing(self._typesetter.formula(tex, display), tex, self._known)
+            formula = self._typesetter.formula(tex, display)
         except FormulaError as error:
             LOGGER.warning("formula: %s", error, location=node, type="course")
             return f"<code>{html.escape(tex)}</code>"
+        return drawing(formula, tex, self._meanings(writer.builder.current_docname))
+
+    def _meanings(self, page: str) -> dict[str, str]:
+        """The symbols of the notation page, and before them those of the page's own tables."""
+        if page not in self._known:
+            assert self._typesetter is not None
+            known = definitions(NOTATION.read_text("utf-8"), self._typesetter)
+            source = Path(self.app.env.doc2path(page))
+            if source.suffix == ".md":
+                known |= definitions(source.read_text("utf-8"), self._typesetter)
+            self._known[page] = known
+        return self._known[page]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 The theme brings two sets of two thousand icons: a script of 1.5 MB, which a template of ours leaves
 out, and a font with a rule of CSS for each icon. The font is cut to the glyphs that the built
-pages use, and the rules of the other icons are dropped.
+pages use, and the rules of the other icons are dropped. The style sheets of a page are asked for as
+one.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 STYLES = Path("_static/styles/pydata-sphinx-theme.css")
 FONTS = Path("_static/vendor/fontawesome")
 ICONS = FONTS / "webfonts" / "fa-solid-900"
 UNUSED = ("_static/scripts/fontawesome.js", "_static/scripts/*.map", "_static/styles/*.map")
+# The theme looks after each change of the page at what scrolls, reading and writing in turns, which
+# lays the page out again for each box. access.js does it without.
+SCRIPT = Path("_static/scripts/pydata-sphinx-theme.js")
+LOOK = re.compile(r"(\w+)\.tabIndex=\1\.scrollWidth>[^?]*\?0:-1")
+SHEET = "_static/course.css"
 # On the page of the search the index comes with scripts that need the others at once.
 AT_ONCE = ("documentation_options.js",)
 SEARCH = "search"
@@ -85,10 +92,36 @@ def _slim(app: Sphinx, exception: Exception | None) -> None:
     faces = re.compile(r"src:url\([^)]*fa-solid-900\.woff2\)[^;}]*")
     css = faces.sub('src:url(../icons.woff) format("woff")', css)
     (out / STYLES).write_text(css, encoding="utf-8")
+    script = LOOK.sub("0", (out / SCRIPT).read_text("utf-8"))
+    if ".scrollWidth" in script:
+        raise ExtensionError(
+            "The theme's script is another one than course_weight knows: look there for what it "
+            "does with scrollWidth, and mend LOOK."
+        )
+    (out / SCRIPT).write_text(script, encoding="utf-8")
     shutil.rmtree(out / FONTS, ignore_errors=True)
     for pattern in UNUSED:
         for path in out.glob(pattern):
             path.unlink()
+
+
+def _one_sheet(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Ask for all plain style sheets as one, which is put together when all of them are there."""
+    sheets = context.get("css_files") or []
+    if page == SEARCH or not sheets or any("media" in sheet.attributes for sheet in sheets):
+        return
+    names = [str(sheet.filename).partition("?")[0] for sheet in sheets]
+    app.course_sheets = names  # type: ignore[attr-defined]
+    context["css_files"] = [type(sheets[-1])(SHEET)]
+
+
+def _join_sheets(app: Sphinx, exception: Exception | None) -> None:
+    names = getattr(app, "course_sheets", [])
+    if exception is None and names:
+        texts = ((Path(app.outdir) / name).read_text("utf-8") for name in names)
+        (Path(app.outdir) / SHEET).write_text("\n".join(texts), encoding="utf-8")
 
 
 def _load_later(
@@ -104,5 +137,7 @@ def _load_later(
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _load_later, priority=990)
+    app.connect("html-page-context", _one_sheet, priority=990)
+    app.connect("build-finished", _join_sheets, priority=900)
     app.connect("build-finished", _slim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,6 @@
 /* Three things that the page's own elements do not do by themselves.
 
    Whatever scrolls sideways in its own box can be reached by keyboard, as long as it does.
-   The theme looks once, when the page has loaded; a folded cell or a tab that is closed then has no width.
 
    A formula in a text that is copied is its TeX.
 
@@ -11,20 +10,18 @@
 
   const BOXES = "pre, .pst-scrollable-table-container, .tex-box, .cell_output";
 
-  const look = (box) => {
-    if (!box.clientWidth) return;
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-    else box.removeAttribute("tabindex");
+  /* All is read before anything is written, or each box would lay the page out again. */
+  const look = (entries) => {
+    const boxes = entries.map(({ target }) => target).filter((box) => box.clientWidth);
+    const scrolls = boxes.map((box) => box.scrollWidth > box.clientWidth);
+    boxes.forEach((box, i) => {
+      if (scrolls[i]) box.tabIndex = 0;
+      else if (box.hasAttribute("tabindex")) box.removeAttribute("tabindex");
+    });
   };
 
-  const watch = () => {
-    const observer = new ResizeObserver((entries) => entries.forEach(({ target }) => look(target)));
-    document.querySelectorAll(BOXES).forEach((box) => observer.observe(box));
-  };
-
-  // After the theme's own look, which would take the keyboard from a box that it found closed.
-  if (document.readyState === "complete") watch();
-  else window.addEventListener("load", watch);
+  const observer = new ResizeObserver(look);
+  document.querySelectorAll(BOXES).forEach((box) => observer.observe(box));
 
   const root = document.documentElement;
   let before = null;

@@ -99,6 +99,8 @@ class Moved:
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.goto((html / "book" / f"{page_name}.html").resolve().as_uri())
+        self.page.add_style_tag(content=offline_check.ALL_SHOWN)
+        self.page.locator(selector).scroll_into_view_if_needed()
         self.page.wait_for_selector(f"{selector}.is-live")
         self.figure = self.page.locator(selector)
 

@@ -75,6 +75,19 @@ def test_an_exercise_is_one_click_away(page) -> None:
     assert_clean(notes)
 
 
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_link_into_a_page_shows_what_it_names(browser, site, width: int) -> None:
+    context = new_context(browser, width)
+    here = context.new_page()
+    for anchor in ("quiz", "equation-eq-gru-n-before", "fig-gru-reset-live"):
+        here.goto("about:blank")
+        here.goto(f"{site}/book/gru.html#{anchor}")
+        here.wait_for_timeout(700)
+        top = here.locator(f"[id='{anchor}']").bounding_box()["y"]
+        assert -20 <= top < 450, f"{anchor} stands {top:.0f} pixels down the window"
+    context.close()
+
+
 def test_a_symbol_says_what_it_means_under_the_pointer(page) -> None:
     with page("book/gru") as (here, _):
         drawing = here.locator("svg.tex[data-tex='z_t']:visible").first

@@ -257,6 +257,9 @@ def test_symbols_have_the_meanings_of_the_notation_page(
     assert course_math.meaning_of("h_t\u22121", known).startswith("state after step t \u2212 1")
     assert course_math.meaning_of("W_in", known).startswith("input weights of one block")
     assert course_math.meaning_of("q", known) == ""
+    own = "| letter | meaning |\n|---|---|\n| $L$ | layers |\n"
+    assert (known | course_math.definitions(own, typesetter))["L"] == "layers"
+    assert known["L"] == "loss"
     drawn = course_math.drawing(typesetter.formula("z_t", False), "z_t", known)
     assert "<title>reset gate and update gate of the GRU</title>" in drawn
 

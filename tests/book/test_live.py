@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from .conftest import LIVE, ROOT
+from .conftest import LIVE, ROOT, offline_check
 
 pytestmark = pytest.mark.browser
 
@@ -41,6 +41,8 @@ def test_the_still_drawing_is_what_the_script_draws_first(browser, html, page_na
     assert still.locator(f".live-{script} .live-needs-script").is_visible()
     assert still.locator(f".live-{script} .live-panel").count() == 0
     moving = opened(browser, html, page_name)
+    moving.add_style_tag(content=offline_check.ALL_SHOWN)
+    moving.locator(f".live-{script}").scroll_into_view_if_needed()
     moving.wait_for_selector(f".live-{script}.is-live")
     assert not moving.locator(f".live-{script} .live-needs-script").is_visible()
     same = moving.locator(f".live-{script} svg")

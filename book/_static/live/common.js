@@ -158,8 +158,19 @@
     }
   }
 
+  /* A figure comes to life shortly before it is seen: its drawing is there already, and a page with
+     several figures would otherwise wait for all of them. */
+  const NEAR = "800px";
+
   const start = (selector, Kind) => {
-    document.querySelectorAll(selector).forEach((root) => new Kind(root));
+    const near = new IntersectionObserver((seen) => {
+      for (const { isIntersecting, target } of seen) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        new Kind(target);
+      }
+    }, { rootMargin: NEAR });
+    document.querySelectorAll(selector).forEach((root) => near.observe(root));
   };
 
   globalThis.gatedrnnLive = { sigmoid, show, make, Figure, start };
