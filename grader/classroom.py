@@ -12,18 +12,20 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from grader import course, marking, notebooks, record, submission, units
+from grader import course, job, notebooks, record, submission, units
 from grader.files import write_text
-from grader.plan import Plan, lay_out
+from grader.job import Job
+from grader.plan import Plan
 from grader.report import book_links
-from grader.worker.launch import Limits, PlainFactory, WorkerFactory
+from grader.worker import seal
+from grader.worker.launch import Limits, WorkerFactory
 
 CONFIG = "nbgrader_config.py"
 FOLDERS = ("source", "release", "submitted", "autograded", "feedback", "records")
@@ -41,8 +43,10 @@ configure(c)
 # c.Grader.limits = {"call": 10, "notebook": 180}
 # The names of the units' columns in your learning platform:
 # c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
-# Another database than gradebook.db:
-# c.CourseDirectory.db_url = "postgresql://..."
+# Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
+# c.Grader.unsealed = True
+# Another database than gradebook.db (pip install 'gatedrnn[postgres]'):
+# c.CourseDirectory.db_url = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 """
 
 _README = """\
@@ -73,6 +77,15 @@ class HandIn:
     path: Path
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A hand-in as it was found at one moment."""
+
+    hand_in: HandIn
+    job: Job
+    when: datetime.datetime | None
+
+
 class Classroom:
     """The class in the folder `root`."""
 
@@ -80,7 +93,8 @@ class Classroom:
         self, root: Path, limits: Limits | None = None, factory: WorkerFactory | None = None
     ) -> None:
         self.root = root.resolve()
-        self.factory = factory or PlainFactory()
+        self._factory = factory
+        self.unsealed = False
         self.limits = limits or Limits()
         self.links: dict[str, str] = {}
         if os.environ.get("GATEDRNN_BOOK"):
@@ -92,6 +106,7 @@ class Classroom:
         self.autograded = self.root / "autograded"
         self.records = self.root / "records"
         self._units: dict[str, course.UnitSource] = {}
+        self._texts: dict[str, str] = {}
 
     @classmethod
     def open(cls, root: Path) -> Classroom:
@@ -104,7 +119,10 @@ class Classroom:
             raise ClassFault(
                 f"{root} is not a class: it has no {CONFIG}; `grader init` makes a new class."
             )
-        return cls(root, cls(root)._own_limits())
+        room = cls(root)
+        room.limits = room._own_limits()
+        room.unsealed = "Grader" in room.config() and bool(room.config().Grader.get("unsealed"))
+        return room
 
     @classmethod
     def create(cls, root: Path) -> Classroom:
@@ -222,7 +240,13 @@ class Classroom:
                     f"`grader release {self.root} {slug}` does it."
                 )
             self._units[slug] = course.unit_source(slug, path)
+            self._texts[slug] = path.read_text("utf-8")
         return self._units[slug]
+
+    def unit_text(self, slug: str) -> str:
+        """The released notebook of a unit, as text."""
+        self.unit(slug)
+        return self._texts[slug]
 
     # ------------------------------------------------------------ hand-ins
 
@@ -263,86 +287,103 @@ class Classroom:
 
     # ------------------------------------------------------------ marking
 
-    def plan(self, hand_in: HandIn) -> Plan:
-        try:
-            return lay_out(self.unit(hand_in.slug), submission.read(self._safe_path(hand_in)))
-        except submission.Unreadable:
-            return lay_out(self.unit(hand_in.slug), None)
+    @property
+    def factory(self) -> WorkerFactory:
+        """Where notebooks run: sealed, or plainly if the class allows it; raises `SealFault`."""
+        if self._factory is None:
+            self._factory = seal.choose(self.unsealed)
+        return self._factory
+
+    def take(self, hand_in: HandIn, seed: int | None = None) -> Taken:
+        """Read a hand-in now. What is marked and entered is this, whatever comes later."""
+        one = job.job(
+            submission.place(hand_in.path),
+            hand_in.slug,
+            self.unit_text(hand_in.slug),
+            self.limits,
+            unsealed=self.unsealed,
+            seed=seed,
+        )
+        return Taken(hand_in, one, self.timestamp(hand_in.slug, hand_in.student))
 
     def record_of(self, hand_in: HandIn) -> dict[str, Any] | None:
         """The record that this hand-in has already, if any."""
-        name = self._key(hand_in)
-        return record.found(self.records, hand_in.slug, hand_in.student, name)
+        return self.found(self.take(hand_in))
 
-    def _key(self, hand_in: HandIn) -> str:
-        digest = submission.digest(self._safe_path(hand_in))
-        return record.key(digest, course.version(hand_in.slug), self.limits)
+    def found(self, taken: Taken) -> dict[str, Any] | None:
+        """The record of what was taken, if there is one."""
+        slug, student = taken.hand_in.slug, taken.hand_in.student
+        return record.found(self.records, slug, student, taken.job.key)
 
-    def _safe_path(self, hand_in: HandIn) -> Path:
-        """The hand-in's path; a folder on the way that is a link, when there is one."""
-        for folder in (hand_in.path.parent, hand_in.path.parent.parent):
-            if folder.is_symlink():
-                return folder  # links are not followed, and `submission` says so
-        return hand_in.path
-
-    def judge(self, hand_in: HandIn, seed: int | None = None) -> dict[str, Any]:
-        """Mark a hand-in and write its record."""
-        name = self._key(hand_in)
-        unit = self.unit(hand_in.slug)
-        marked = marking.mark(
-            self._safe_path(hand_in), unit, factory=self.factory, limits=self.limits, seed=seed
-        )
-        made = record.from_marked(marked, hand_in.student, name)
+    def keep(self, hand_in: HandIn, made: dict[str, Any]) -> dict[str, Any]:
+        """Write a record that was made of this hand-in; the record with the student's name."""
+        made = made | {"student": hand_in.student}
         record.write(self.records, made)
         return made
 
+    def judge(self, hand_in: HandIn, seed: int | None = None) -> dict[str, Any]:
+        """Mark a hand-in and write its record."""
+        return self.keep(hand_in, job.judge(self.take(hand_in, seed).job, self.factory))
+
     def mark_one(self, slug: str, student: str) -> tuple[dict[str, Any], Plan]:
         """The record of a hand-in, made now if there is none, and the plan that it followed."""
-        hand_in = HandIn(student, slug, self.hand_in_path(slug, student))
-        found = self.record_of(hand_in) or self.judge(hand_in)
-        return found, self.plan(hand_in)
+        taken = self.take(HandIn(student, slug, self.hand_in_path(slug, student)))
+        made = self.found(taken)
+        if made is None:
+            made = self.keep(taken.hand_in, job.judge(taken.job, self.factory))
+        return made, taken.job.plan()
 
     # ------------------------------------------------------------ the gradebook
 
-    def enter(self, gradebook: Any, hand_in: HandIn, made: dict[str, Any]) -> None:
-        """Write a record to the gradebook, then the notebook as marked."""
+    def enter(self, gradebook: Any, marks: Sequence[tuple[Taken, dict[str, Any]]]) -> None:
+        """Write records to the gradebook, all or none, then the notebooks as marked.
+
+        Stopped between the two, the next run sees that a notebook is not there, and enters its
+        record again.
+        """
         from grader import gradebook as bridge
 
-        digest = submission.digest(self._safe_path(hand_in))
-        if record.key(digest, made["course"], self.limits) != made["key"]:
-            raise ClassFault(
-                f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed while it was "
-                "marked; run the command again."
-            )
-        plan = self.plan(hand_in)
-        when = self.timestamp(hand_in.slug, hand_in.student)
-        notebook = bridge.enter(gradebook, made, plan, when)
-        bridge.penalise(gradebook, notebook, self.config())
-        folder = self.autograded / hand_in.student / hand_in.slug
-        folder.mkdir(parents=True, exist_ok=True)
-        assembled = bridge.assemble(made, plan, self.links)
-        write_text(folder / f"{hand_in.slug}.ipynb", nbformat.writes(assembled) + "\n")
-        if when is not None:
-            write_text(folder / "timestamp.txt", when.isoformat(sep=" ") + " UTC\n")
+        entries = [bridge.Entry(made, taken.job.plan(), taken.when) for taken, made in marks]
+        bridge.enter(gradebook, entries, self.config())
+        for (taken, made), entry in zip(marks, entries, strict=True):
+            slug = taken.hand_in.slug
+            folder = self.autograded / taken.hand_in.student / slug
+            folder.mkdir(parents=True, exist_ok=True)
+            if taken.when is not None:
+                write_text(folder / "timestamp.txt", taken.when.isoformat(sep=" ") + " UTC\n")
+            assembled = bridge.assemble(made, entry.plan, self.links)
+            write_text(folder / f"{slug}.ipynb", nbformat.writes(assembled) + "\n")
 
-    def is_entered(
-        self, entered: dict[str, tuple[dict[str, float], Any]], hand_in: HandIn, made: dict
-    ) -> bool:
+    def is_entered(self, held: dict[str, Any], taken: Taken, made: dict[str, Any]) -> bool:
         """Whether gradebook and marked notebook already say what the record says."""
-        from grader.gradebook import MARK
+        from grader.gradebook import MARK, agrees
 
-        scores, when = entered.get(hand_in.student, ({}, None))
-        earned = record.scores(made)
-        if {name: scores.get(name) for name in earned} != earned:
+        slug, student = taken.hand_in.slug, taken.hand_in.student
+        one = held.get(student)
+        if one is None or not agrees(one, made, taken.when):
             return False
-        if when != self.timestamp(hand_in.slug, hand_in.student):
-            return False
-        path = self.autograded / hand_in.student / hand_in.slug / f"{hand_in.slug}.ipynb"
+        path = self.autograded / student / slug / f"{slug}.ipynb"
         mark = f'"{MARK}": {{\n   "record": "{made["key"]}"'
-        try:
-            return mark in path.read_text("utf-8")
-        except OSError:
-            return False
+        return mark in _tail(path)
+
+    def gone(self, held: dict[str, Any], slug: str) -> list[str]:
+        """Students with a score for a unit whose hand-in is not there any more."""
+        return [
+            student
+            for student, one in sorted(held.items())
+            if any(score is not None for score in one.scores.values())
+            and not os.path.lexists(self.submitted / student / slug)
+        ]
+
+
+def _tail(path: Path, size: int = 4096) -> str:
+    """The end of a file, where a notebook keeps what is said of all of it; "" when not there."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _no_student(name: str, known: list[str]) -> str:

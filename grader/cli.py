@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import units
+from grader import lean, units  # noqa: F401 (lean is to be imported first)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,8 +41,11 @@ def _explain(error: Exception) -> str | None:
     from grader.engine import ChecksUnreadable
     from grader.marking import MarkingFault
     from grader.notebooks import SourceError
+    from grader.pool import PoolFault
+    from grader.worker.seal import SealFault
 
-    ours = (units.UnknownName, ClassFault, CourseFault, ChecksUnreadable, MarkingFault, SourceError)
+    ours = (units.UnknownName, ClassFault, CourseFault, ChecksUnreadable, MarkingFault,
+            SourceError, PoolFault, SealFault)  # fmt: skip
     if isinstance(error, ours):
         return str(error)
     if isinstance(error, OSError):
@@ -119,14 +122,18 @@ def _mark(arguments: argparse.Namespace) -> None:
     from grader.summary import class_table
 
     room = Classroom.open(arguments.dir)
+    room.unsealed = room.unsealed or arguments.unsealed
     slugs = None
     if arguments.unit is not None:
         room.unit(arguments.unit)
         slugs = [arguments.unit]
     started = time.monotonic()
     outcome = mark_class(
-        room, slugs, arguments.student, jobs=arguments.jobs, show=_line_for_a_terminal()
-    )
+        room, slugs, arguments.student, jobs=arguments.jobs, scheduler=arguments.scheduler,
+        show=_line_for_a_terminal(), say=_say,
+    )  # fmt: skip
+    for remark in outcome.remarks:
+        _say(remark)
     total = len(outcome.records)
     if not total:
         print("Nothing has been handed in to a released unit; see submitted/ and `grader release`.")
@@ -194,6 +201,12 @@ def _demo(arguments: argparse.Namespace) -> None:
     demo(arguments.into or units.ROOT / "build" / "demo-class", jobs=arguments.jobs)
 
 
+def _doctor(arguments: argparse.Namespace) -> None:
+    from grader.doctor import report
+
+    print(report())
+
+
 def _notebooks(arguments: argparse.Namespace) -> int:
     from grader import notebooks
 
@@ -239,7 +252,16 @@ def _parser() -> argparse.ArgumentParser:
     mark = of_class("mark", _mark, "mark what has been handed in and is not marked yet")
     mark.add_argument("--student", help="one student only")
     mark.add_argument("--unit", help="one unit only")
-    mark.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    mark.add_argument(
+        "--unsealed",
+        action="store_true",
+        help="mark even where hostile code cannot be kept in (see `grader doctor`)",
+    )
+    where = mark.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="mark on the dask cluster of this scheduler"
+    )
     feedback = of_class("feedback", _feedback, "make the pages to give back")
     feedback.add_argument("--student", help="one student only")
     report = of_class("report", _report, "how the class did, and what to teach again")
@@ -252,6 +274,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "make and mark a class of invented students")
     demo.add_argument("--into", type=Path, help="its folder (build/demo-class)")
     demo.add_argument("--jobs", type=_jobs, default=None, help="processes at once (all cores)")
+    command("doctor", _doctor, "say whether this machine can mark sealed, and how to get it")
     books = command("notebooks", _notebooks, "make the students' notebooks from their sources")
     books.add_argument("--check", action="store_true", help="only say whether they are in step")
     return parser

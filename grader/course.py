@@ -69,9 +69,10 @@ def unit_source(slug: str, path: Path | None = None) -> UnitSource:
 
 #: What a mark depends on beside the unit's own files.
 _SHARED = (
-    "compare.py", "course.py", "draw.py", "engine.py", "exercise.py", "marking.py", "recognise.py",
-    "student.py", "submission.py", "wire.py", "worker/main.py", "worker/channel.py",
-    "worker/launch.py",
+    "compare.py", "course.py", "draw.py", "engine.py", "exercise.py", "job.py", "marking.py",
+    "recognise.py", "plan.py", "student.py", "submission.py", "wire.py", "worker/main.py",
+    "worker/channel.py", "worker/launch.py", "worker/parent.py", "worker/seal.py",
+    "worker/seccomp.py",
 )  # fmt: skip
 
 

@@ -10,16 +10,28 @@ import datetime
 import os
 import re
 import sys
-import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, SubmittedNotebook
+from nbgrader.api import (
+    Assignment,
+    BaseCell,
+    Comment,
+    Grade,
+    Gradebook,
+    Notebook,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+    new_uuid,
+)
 from nbgrader.preprocessors import AssignLatePenalties, NbGraderPreprocessor
-from sqlalchemy.exc import SAWarning
+from sqlalchemy import insert, select, update
 
 from grader import record as records
 from grader.marking import CellRun
@@ -41,40 +53,177 @@ def put_interpreter_first() -> None:
 # ---------------------------------------------------------------- scores
 
 
-def enter(
-    gradebook: Gradebook,
-    record: dict[str, Any],
-    plan: Plan,
-    timestamp: datetime.datetime | None,
-) -> SubmittedNotebook:
-    """Write a record's scores for every graded cell of the assignment, in one transaction.
+@dataclass(frozen=True)
+class Entry:
+    """A record on its way into the gradebook, with what it is entered with."""
+
+    record: dict[str, Any]
+    plan: Plan
+    timestamp: datetime.datetime | None
+
+
+def enter(gradebook: Gradebook, entries: Sequence[Entry], config: Any) -> None:
+    """Write the scores of records, for every graded cell of each assignment, in one transaction.
 
     What a person has added (scores, comments, extra credit) stays; a score that a person gave is
     marked as to be looked at again.
     """
-    slug, student = record["unit"], record["student"]
-    gradebook.update_or_create_student(student)
-    with warnings.catch_warnings():
-        # nbgrader builds a submission's rows before it adds them, and SQLAlchemy says so each time.
-        warnings.filterwarnings("ignore", message="Object of type", category=SAWarning)
-        submission = gradebook.update_or_create_submission(slug, student)
-    submission.timestamp = timestamp
-    notebook = gradebook.find_submission_notebook(slug, slug, student)
-    earned = records.scores(record)
-    human = record["status"] != "marked"
-    for grade in notebook.grades:
-        manual = grade.cell.type == "TaskCell" or grade.name not in earned
-        if manual and not human:
-            grade.needs_manual_grade = grade.manual_score is None
-            continue
-        grade.auto_score = earned.get(grade.name, 0.0)
-        grade.needs_manual_grade = human or grade.manual_score is not None
-    answers = {cell.name: cell for cell in plan.cells if cell.role == "answer"}
-    for comment in notebook.comments:
-        comment.auto_comment = _comment(answers.get(comment.name))
-    notebook.late_submission_penalty = None
-    gradebook.db.commit()
-    return notebook
+    try:
+        by_unit: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_unit.setdefault(entry.record["unit"], []).append(entry)
+        for slug, group in by_unit.items():
+            _Ledger(gradebook, slug, group).write()
+            _penalise(gradebook, slug, group, config)
+        gradebook.db.commit()
+    except BaseException:
+        gradebook.db.rollback()
+        raise
+
+
+class _Ledger:
+    """The rows of some hand-ins to one unit. Rows as rows: as objects each would be a query."""
+
+    def __init__(self, gradebook: Gradebook, slug: str, entries: list[Entry]) -> None:
+        self._db = gradebook.db
+        self._slug = slug
+        self._entries = {entry.record["student"]: entry for entry in entries}
+        self._assignment = gradebook.find_assignment(slug).id
+        notebooks = self._db.execute(
+            select(Notebook.id, Notebook.name).where(Notebook.assignment_id == self._assignment)
+        )
+        self._notebooks = {row.id: row.name for row in notebooks}
+        cells = self._db.execute(
+            select(BaseCell.id, BaseCell.notebook_id, BaseCell.name, BaseCell.type).where(
+                BaseCell.notebook_id.in_(self._notebooks)
+            )
+        )
+        self._cells = {row.id: row for row in cells}
+
+    def write(self) -> None:
+        self._students()
+        submissions = self._submissions()
+        notebooks = self._submitted_notebooks(submissions)
+        self._grades(notebooks)
+        self._comments(notebooks)
+
+    def _students(self) -> None:
+        there = select(Student.id).where(Student.id.in_(self._entries))
+        known = set(self._db.scalars(there))
+        self._insert(Student, [{"id": name} for name in self._entries if name not in known])
+
+    def _submissions(self) -> dict[str, str]:
+        """Student -> the submission's id."""
+        rows = self._db.execute(
+            select(SubmittedAssignment.student_id, SubmittedAssignment.id).where(
+                SubmittedAssignment.assignment_id == self._assignment,
+                SubmittedAssignment.student_id.in_(self._entries),
+            )
+        )
+        found = {row.student_id: row.id for row in rows}
+        times = {name: entry.timestamp for name, entry in self._entries.items()}
+        self._update(
+            SubmittedAssignment,
+            [{"id": found[name], "timestamp": times[name]} for name in found],
+        )
+        new = [
+            {"id": new_uuid(), "assignment_id": self._assignment, "student_id": name,
+             "timestamp": times[name]}
+            for name in self._entries
+            if name not in found
+        ]  # fmt: skip
+        self._insert(SubmittedAssignment, new)
+        return found | {row["student_id"]: row["id"] for row in new}
+
+    def _submitted_notebooks(self, submissions: dict[str, str]) -> dict[str, tuple[str, str]]:
+        """A submitted notebook's id -> the notebook's id and the student."""
+        students = {row: student for student, row in submissions.items()}
+        rows = self._db.execute(
+            select(
+                SubmittedNotebook.id, SubmittedNotebook.notebook_id, SubmittedNotebook.assignment_id
+            ).where(SubmittedNotebook.assignment_id.in_(students))
+        )
+        found = {row.id: (row.notebook_id, students[row.assignment_id]) for row in rows}
+        self._update(
+            SubmittedNotebook, [{"id": row, "late_submission_penalty": None} for row in found]
+        )
+        there = set(found.values())
+        new = [
+            {"id": new_uuid(), "notebook_id": notebook, "assignment_id": submissions[student],
+             "flagged": False}
+            for student in self._entries
+            for notebook in self._notebooks
+            if (notebook, student) not in there
+        ]  # fmt: skip
+        self._insert(SubmittedNotebook, new)
+        return found | {
+            row["id"]: (row["notebook_id"], students[row["assignment_id"]]) for row in new
+        }
+
+    def _grades(self, notebooks: dict[str, tuple[str, str]]) -> None:
+        rows = self._db.execute(
+            select(Grade.id, Grade.cell_id, Grade.notebook_id, Grade.manual_score).where(
+                Grade.notebook_id.in_(notebooks)
+            )
+        )
+        there = {(row.notebook_id, row.cell_id): row for row in rows}
+        changed, new = [], []
+        for notebook, (of, student) in notebooks.items():
+            record = self._entries[student].record
+            earned = records.scores(record) if self._notebooks[of] == self._slug else {}
+            for cell in self._cells.values():
+                if cell.notebook_id != of or cell.type not in ("GradeCell", "TaskCell"):
+                    continue
+                row = there.get((notebook, cell.id))
+                given = row.manual_score if row is not None else None
+                by_hand = cell.type == "TaskCell" or cell.name not in earned
+                values = _grade(record, None if by_hand else earned[cell.name], given)
+                if row is not None:
+                    changed.append({"id": row.id, **values})
+                else:
+                    new.append({"cell_id": cell.id, "notebook_id": notebook, **values})
+        self._update(Grade, changed)
+        self._insert(Grade, new)
+
+    def _comments(self, notebooks: dict[str, tuple[str, str]]) -> None:
+        rows = self._db.execute(
+            select(Comment.id, Comment.cell_id, Comment.notebook_id).where(
+                Comment.notebook_id.in_(notebooks)
+            )
+        )
+        there = {(row.notebook_id, row.cell_id): row.id for row in rows}
+        changed, new = [], []
+        for notebook, (of, student) in notebooks.items():
+            plan = self._entries[student].plan
+            answers = {cell.name: cell for cell in plan.cells if cell.role == "answer"}
+            for cell in self._cells.values():
+                if cell.notebook_id != of or cell.type not in ("SolutionCell", "TaskCell"):
+                    continue
+                words = {"auto_comment": _comment(answers.get(cell.name))}
+                row = there.get((notebook, cell.id))
+                if row is not None:
+                    changed.append({"id": row, **words})
+                else:
+                    new.append({"cell_id": cell.id, "notebook_id": notebook, **words})
+        self._update(Comment, changed)
+        self._insert(Comment, new)
+
+    def _insert(self, table: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._db.execute(insert(table), rows)
+
+    def _update(self, table: Any, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self._db.execute(update(table), rows)
+
+
+def _grade(record: dict[str, Any], earned: float | None, given: float | None) -> dict[str, Any]:
+    """What the gradebook says of one cell; `earned` is None where a person gives the score."""
+    unread = record["status"] != "marked"
+    if earned is None and not unread:
+        return {"needs_manual_grade": given is None}
+    look = unread or bool(record["reason"]) or given is not None
+    return {"auto_score": earned or 0.0, "needs_manual_grade": look}
 
 
 def _comment(answer: Planned | None) -> str | None:
@@ -82,30 +231,90 @@ def _comment(answer: Planned | None) -> str | None:
     return "No response." if blank else None
 
 
-def penalise(gradebook: Gradebook, notebook: SubmittedNotebook, config: Any) -> None:
-    """Set the late penalty by the plugin that the class's configuration names."""
-    late = notebook.assignment.total_seconds_late
-    if late <= 0:
-        return
-    rule = AssignLatePenalties(config=config)
-    rule.init_plugin()
-    penalty = rule.plugin_inst.late_submission_penalty(notebook.student.id, notebook.score, late)
-    if penalty is not None:
-        notebook.late_submission_penalty = rule._check_late_penalty(notebook, penalty)
-        gradebook.db.commit()
+def _penalise(gradebook: Gradebook, slug: str, entries: Sequence[Entry], config: Any) -> None:
+    """Set late penalties by the plugin that the class's configuration names."""
+    due = gradebook.find_assignment(slug).duedate
+    handed_in = [e for e in entries if due is not None and e.timestamp is not None]
+    rule = None
+    for entry in (e for e in handed_in if e.timestamp > due):
+        notebook = gradebook.find_submission_notebook(slug, slug, entry.record["student"])
+        gradebook.db.refresh(notebook)
+        late = notebook.assignment.total_seconds_late  # less what the student was granted
+        if late <= 0:
+            continue
+        if rule is None:
+            rule = AssignLatePenalties(config=config)
+            rule.init_plugin()
+        student = notebook.student.id
+        penalty = rule.plugin_inst.late_submission_penalty(student, notebook.score, late)
+        if penalty is not None:
+            notebook.late_submission_penalty = rule._check_late_penalty(notebook, penalty)
 
 
-def entered(gradebook: Gradebook, slug: str) -> dict[str, tuple[dict[str, float], Any]]:
-    """Student -> the scores and the time of handing in that the gradebook holds for a unit."""
-    from nbgrader.api import Grade, SubmittedAssignment
+@dataclass
+class Held:
+    """What the gradebook holds for one student and unit."""
 
-    rows = gradebook.db.query(Grade).join(SubmittedNotebook).join(SubmittedAssignment).all()
-    found: dict[str, tuple[dict[str, float], Any]] = {}
-    for grade in rows:
-        if grade.assignment.name == slug:
-            scores, _ = found.setdefault(grade.student.id, ({}, grade.assignment.timestamp))
-            scores[grade.name] = grade.auto_score
+    timestamp: datetime.datetime | None
+    scores: dict[str, float | None] = field(default_factory=dict)
+    #: Cells that wait for a person, and that no person has scored.
+    waiting: set[str] = field(default_factory=set)
+
+
+def held(gradebook: Gradebook, slug: str) -> dict[str, Held]:
+    """Student -> what the gradebook holds for a unit, read by one query."""
+    # Columns alone: as objects, each row would be a dozen, with queries of their own.
+    rows = gradebook.db.execute(
+        select(
+            SubmittedAssignment.student_id,
+            SubmittedAssignment.timestamp,
+            BaseCell.name,
+            Grade.auto_score,
+            Grade.manual_score,
+            Grade.needs_manual_grade,
+        )
+        .select_from(Grade)
+        .join(BaseCell, Grade.cell_id == BaseCell.id)
+        .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .where(Assignment.name == slug)
+    )
+    found: dict[str, Held] = {}
+    for student, timestamp, name, score, given, waits in rows:
+        one = found.setdefault(student, Held(timestamp))
+        one.scores[name] = score
+        if waits and given is None:
+            one.waiting.add(name)
     return found
+
+
+def agrees(one: Held, record: dict[str, Any], timestamp: datetime.datetime | None) -> bool:
+    """Whether the gradebook says what a record says."""
+    earned = records.scores(record)
+    look = record["status"] != "marked" or bool(record["reason"])
+    return (
+        one.timestamp == timestamp
+        and {name: one.scores.get(name) for name in earned} == earned
+        and (look or not one.waiting & set(earned))
+    )
+
+
+def flag(gradebook: Gradebook, slug: str, students: Sequence[str]) -> None:
+    """Mark all scores of these students in a unit as to be looked at by a person."""
+    chosen = (
+        select(SubmittedNotebook.id)
+        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
+        .where(Assignment.name == slug, SubmittedAssignment.student_id.in_(students))
+    )
+    gradebook.db.execute(
+        update(Grade)
+        .where(Grade.notebook_id.in_(chosen), Grade.manual_score.is_(None))
+        .values(needs_manual_grade=True),
+        execution_options={"synchronize_session": False},
+    )
+    gradebook.db.commit()
 
 
 # ---------------------------------------------------------------- the autograded notebook
@@ -120,41 +329,56 @@ def assemble(record: dict[str, Any], plan: Plan, links: dict[str, str]) -> Noteb
     ]
     if record["status"] != "marked":
         words = f"**This hand-in was not marked.** {record['reason']}"
-        cells.insert(0, nbformat.v4.new_markdown_cell(words, id="note-on-marking"))
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata = nbformat.from_dict(
-        {
-            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-            "language_info": {"name": "python"},
-            MARK: {"record": record["key"]},
-        }
+        cells.insert(0, _prose(words, "note-on-marking"))
+    metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+        MARK: {"record": record["key"]},
+    }
+    return nbformat.from_dict(
+        {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
     )
-    return notebook
 
 
-def _cell(index: int, cell: Planned, run: CellRun, reports: dict[str, Report]) -> NotebookNode:
+# nbformat's own makers of cells check each one against a schema, which takes longer than
+# marking what is in it; a test holds the whole notebook against that schema.
+
+
+def _prose(source: str, name: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": source}
+
+
+def _code(source: str, name: str, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "cell_type": "code", "execution_count": None, "id": name, "metadata": {},
+        "outputs": outputs, "source": source,
+    }  # fmt: skip
+
+
+def _cell(index: int, cell: Planned, run: CellRun, reports: dict[str, Report]) -> dict[str, Any]:
     name = cell.name or f"own-{index}"
     if cell.kind != "code":
         source = cell.source if cell.course is not None else safe_markdown(cell.source)
-        made = nbformat.v4.new_markdown_cell(source)
+        made = _prose(source, name)
     elif cell.role == "check":
-        made = nbformat.v4.new_code_cell(cell.source, outputs=_report_output(reports.get(name)))
+        made = _code(cell.source, name, _report_output(reports.get(name)))
     else:
-        made = nbformat.v4.new_code_cell(cell.source, outputs=_outputs(run))
-    made.id = name
+        made = _code(cell.source, name, _outputs(run))
     if cell.course is not None:
-        made.metadata = nbformat.from_dict(cell.course.metadata)
+        made["metadata"] = cell.course.metadata
     return made
 
 
-def _report_output(report: Report | None) -> list[NotebookNode]:
+def _report_output(report: Report | None) -> list[dict[str, Any]]:
     if report is None:
         return []
     data = {"text/plain": repr(report), "text/html": report._repr_html_()}
-    return [nbformat.v4.new_output("execute_result", data=data, execution_count=None)]
+    return [
+        {"output_type": "execute_result", "data": data, "execution_count": None, "metadata": {}}
+    ]
 
 
-def _outputs(run: CellRun) -> list[NotebookNode]:
+def _outputs(run: CellRun) -> list[dict[str, Any]]:
     outputs = [_output(part) for part in run.shown]
     words = {
         "timeout": "This cell ran too long and was stopped; marking went on without it.",
@@ -163,20 +387,20 @@ def _outputs(run: CellRun) -> list[NotebookNode]:
     if run.cut:
         words = "The rest of what this cell showed was cut."
     if words:
-        outputs.append(nbformat.v4.new_output("stream", name="stderr", text=words + "\n"))
+        outputs.append({"output_type": "stream", "name": "stderr", "text": words + "\n"})
     return outputs
 
 
-def _output(part: dict[str, str]) -> NotebookNode:
+def _output(part: dict[str, str]) -> dict[str, Any]:
     kind, text = part["kind"], part["text"]
     if kind in ("stdout", "stderr"):
-        return nbformat.v4.new_output("stream", name=kind, text=text)
+        return {"output_type": "stream", "name": kind, "text": text}
     if kind == "error":
         lines = text.splitlines()
         name, _, value = (lines[-1] if lines else "").partition(": ")
-        return nbformat.v4.new_output("error", ename=name, evalue=value, traceback=lines)
+        return {"output_type": "error", "ename": name, "evalue": value, "traceback": lines}
     # Text alone: whatever else a student's object can draw itself as could carry a script.
-    return nbformat.v4.new_output("display_data", data={"text/plain": text})
+    return {"output_type": "display_data", "data": {"text/plain": text}, "metadata": {}}
 
 
 def safe_markdown(text: str) -> str:
@@ -219,5 +443,5 @@ class SaveScores(NbGraderPreprocessor):
         record, plan = room.mark_one(about["assignment"], about["student"])
         with Gradebook(about["db_url"]) as gradebook:
             timestamp = room.timestamp(about["assignment"], about["student"])
-            enter(gradebook, record, plan, timestamp)
+            enter(gradebook, [Entry(record, plan, timestamp)], self.config)
         return nb, resources

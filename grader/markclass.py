@@ -7,19 +7,26 @@ the gradebook already is left alone.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from grader.classroom import ClassFault, Classroom, HandIn
-from grader.worker.launch import Limits
+from grader import course
+from grader.classroom import Classroom, HandIn, Taken
+from grader.gradebook import Held, flag
+from grader.gradebook import held as read_gradebook
+from grader.pool import Crew, Here, Local, do_all
+
+#: So often a hand-in that keeps changing is marked in one run.
+_TIMES = 3
+#: Records are entered together, this many at most and this many seconds late at most: each time
+#: the gradebook waits for the disk.
+_TOGETHER, _SECONDS = 25, 1.0
 
 
 @dataclass
@@ -30,6 +37,8 @@ class Outcome:
     marked: int = 0
     kept: int = 0
     entered: int = 0
+    #: Sentences about what a person should look at beside the records.
+    remarks: list[str] = field(default_factory=list)
 
 
 def mark_class(
@@ -38,53 +47,134 @@ def mark_class(
     student: str | None = None,
     *,
     jobs: int | None = None,
+    scheduler: str | None = None,
     seed: int | None = None,
     show: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = print,
 ) -> Outcome:
-    """Mark all hand-ins, or those to some units or of one student, and enter them."""
+    """Mark all hand-ins, or those to some units or of one student, and enter them.
+
+    By `jobs` processes on this machine, or by the workers of the dask `scheduler` at this address.
+    `show` is given a line for each mark, `say` a sentence about the workers, when there is one.
+    """
     hand_ins = room.hand_ins(slugs, student)
     for slug in dict.fromkeys(h.slug for h in hand_ins):
         room.unit(slug)  # a fault of the course speaks before anything is marked
     outcome = Outcome()
-    todo: list[HandIn] = []
-    for hand_in in hand_ins:
-        found = room.record_of(hand_in)
-        if found is None:
-            todo.append(hand_in)
-        else:
-            outcome.records[hand_in.student, hand_in.slug] = found
-            outcome.kept += 1
     with room.gradebook() as gradebook:
-        _enter_kept(room, gradebook, hand_ins, outcome)
-        bar = tqdm(total=len(todo), unit="hand-in", disable=None if todo else True, leave=False)
-        with bar:
-            for hand_in, made in _judge_all(room, todo, jobs, seed):
-                bar.set_postfix_str(f"{hand_in.student} {hand_in.slug}")
-                room.enter(gradebook, hand_in, made)
-                outcome.records[hand_in.student, hand_in.slug] = made
-                outcome.marked += 1
-                outcome.entered += 1
-                bar.update()
-                if show is not None:
-                    with bar.external_write_mode():
-                        show(line(hand_in, made))
+        held = {slug: read_gradebook(gradebook, slug) for slug in slugs or room.released()}
+        register = _Register(room, gradebook, held, outcome)
+        todo = register.bring_in_step(hand_ins)
+        for _ in range(_TIMES):
+            if not todo:
+                break
+            crew = _crew(room, todo, jobs, scheduler, say)
+            _mark_all(room, todo, crew, seed, register, show)
+            todo = register.bring_in_step(todo)  # what has changed meanwhile
+        outcome.remarks += [_restless(hand_in) for hand_in in todo]
+        register.look_for_gone(student)
     return outcome
 
 
-def _enter_kept(room: Classroom, gradebook: Any, hand_ins: list[HandIn], outcome: Outcome) -> None:
-    """Bring the gradebook in step with records that were there before."""
-    from grader.gradebook import entered
+def _restless(hand_in: HandIn) -> str:
+    return (
+        f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed each time it was marked; "
+        "its mark is of what was there before: run the command again."
+    )
 
-    known: dict[str, Any] = {}
-    for hand_in in hand_ins:
-        made = outcome.records.get((hand_in.student, hand_in.slug))
-        if made is None:
-            continue
-        if hand_in.slug not in known:
-            known[hand_in.slug] = entered(gradebook, hand_in.slug)
-        if not room.is_entered(known[hand_in.slug], hand_in, made):
-            room.enter(gradebook, hand_in, made)
-            outcome.entered += 1
+
+def _mark_all(
+    room: Classroom,
+    todo: list[HandIn],
+    crew: Crew,
+    seed: int | None,
+    register: _Register,
+    show: Callable[[str], None] | None,
+) -> None:
+    bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False, smoothing=0.1)
+    with bar, contextlib.closing(crew), register:
+        for taken, made in _judge_all(room, todo, crew, seed):
+            bar.set_postfix_str(f"{taken.hand_in.student} {taken.hand_in.slug}")
+            register.add(taken, made)
+            bar.update()
+            if show is not None:
+                with bar.external_write_mode():
+                    show(line(taken.hand_in, made))
+
+
+class _Register:
+    """The one writer of the gradebook: enters records, a few at a time."""
+
+    def __init__(
+        self, room: Classroom, gradebook: Any, held: dict[str, dict[str, Held]], outcome: Outcome
+    ) -> None:
+        self._room, self._gradebook, self._held = room, gradebook, held
+        self._outcome = outcome
+        self._waiting: list[tuple[Taken, dict[str, Any]]] = []
+        self._since = 0.0
+
+    def bring_in_step(self, hand_ins: list[HandIn]) -> list[HandIn]:
+        """Enter the records that are there already; the hand-ins that have none."""
+        todo = []
+        with self:
+            for hand_in in hand_ins:
+                if not os.path.lexists(hand_in.path.parent):
+                    continue  # `look_for_gone` speaks of it
+                taken = self._room.take(hand_in)
+                known = self._outcome.records.get((hand_in.student, hand_in.slug))
+                if known is not None and known["key"] == taken.job.key:
+                    continue  # marked a moment ago
+                made = self._room.found(taken)
+                if made is None:
+                    todo.append(hand_in)
+                    continue
+                self._outcome.records[hand_in.student, hand_in.slug] = made
+                self._outcome.kept += 1
+                if not self._room.is_entered(self._held[hand_in.slug], taken, made):
+                    self._enter(taken, made)
+        return todo
+
+    def add(self, taken: Taken, made: dict[str, Any]) -> None:
+        """Take a record that was made just now."""
+        self._outcome.records[taken.hand_in.student, taken.hand_in.slug] = made
+        self._outcome.marked += 1
+        self._enter(taken, made)
+
+    def look_for_gone(self, student: str | None) -> None:
+        """Flag scores whose hand-in is not there any more: they are kept, but not in silence."""
+        for slug, before in self._held.items():
+            held = read_gradebook(self._gradebook, slug) if self._outcome.entered else before
+            gone = self._room.gone(held, slug)
+            gone = [name for name in gone if student in (None, name)]
+            unflagged = [name for name in gone if not held[name].waiting]
+            if unflagged:
+                flag(self._gradebook, slug, unflagged)
+            self._outcome.remarks += [
+                f"The hand-in of {name} to {slug!r} is not there any more; the score stays in the "
+                "gradebook and is flagged for you."
+                for name in gone
+            ]
+
+    def _enter(self, taken: Taken, made: dict[str, Any]) -> None:
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append((taken, made))
+        self._outcome.entered += 1
+        if len(self._waiting) >= _TOGETHER or time.monotonic() - self._since > _SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self._room.enter(self._gradebook, waiting)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None:
+            self._write()
+        self._waiting = []  # after a fault the next run enters them: their records are there
 
 
 def line(hand_in: HandIn, made: dict[str, Any]) -> str:
@@ -101,53 +191,26 @@ def line(hand_in: HandIn, made: dict[str, Any]) -> str:
 
 
 def _judge_all(
-    room: Classroom, todo: list[HandIn], jobs: int | None, seed: int | None
-) -> Iterator[tuple[HandIn, dict[str, Any]]]:
-    jobs = min(jobs or os.cpu_count() or 1, len(todo))
-    if jobs <= 1:
-        for hand_in in todo:
-            yield hand_in, room.judge(hand_in, seed)
-        return
-    # A fresh interpreter for each judge: a fork would share this one's database and threads.
-    context = get_context("spawn")
-    with ProcessPoolExecutor(
-        jobs, mp_context=context, initializer=_sit_down, initargs=(room.root, room.limits)
-    ) as pool:
-        try:
-            yield from _in_any_order(pool, todo, seed, ahead=4 * jobs)
-        except BrokenProcessPool:
-            raise ClassFault(
-                "A marking process was ended from outside, perhaps for want of memory; what is "
-                "marked is kept: run the command again, with --jobs 1."
-            ) from None
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    room: Classroom, todo: list[HandIn], crew: Crew, seed: int | None
+) -> Iterator[tuple[Taken, dict[str, Any]]]:
+    all_taken = (room.take(hand_in, seed) for hand_in in todo)
+    jobs = ((taken, taken.job) for taken in all_taken)
+    for taken, made in do_all(crew, jobs):
+        yield taken, room.keep(taken.hand_in, made)
 
 
-def _in_any_order(
-    pool: ProcessPoolExecutor, todo: list[HandIn], seed: int | None, ahead: int
-) -> Iterator[tuple[HandIn, dict[str, Any]]]:
-    """Results as they come. Only a few are under way at once, so memory does not grow."""
-    waiting = iter(todo)
-    running: dict[Future, HandIn] = {}
-    while True:
-        while len(running) < ahead and (hand_in := next(waiting, None)) is not None:
-            running[pool.submit(_judge, hand_in, seed)] = hand_in
-        if not running:
-            return
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield running.pop(future), future.result()
+def _crew(
+    room: Classroom,
+    todo: list[HandIn],
+    jobs: int | None,
+    scheduler: str | None,
+    say: Callable[[str], None],
+) -> Crew:
+    """Who marks: workers of a cluster, processes beside this one, or this one."""
+    if scheduler is not None:
+        from grader.cluster import Cluster
 
-
-_room: Classroom | None = None
-
-
-def _sit_down(root: Path, limits: Limits) -> None:
-    global _room
-    _room = Classroom(root, limits)
-
-
-def _judge(hand_in: HandIn, seed: int | None) -> dict[str, Any]:
-    assert _room is not None
-    return _room.judge(hand_in, seed)
+        versions = {h.slug: course.version(h.slug) for h in todo}
+        return Cluster(scheduler, versions, room.unsealed, say)
+    size = min(jobs or os.cpu_count() or 1, len(todo))
+    return Here(room.factory) if size <= 1 else Local(size, type(room.factory))

@@ -7,8 +7,10 @@ it: the process is started afresh without it.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -232,15 +234,24 @@ def mark(
     seed: int | None = None,
 ) -> Marked:
     """Mark the notebook at `path` as an answer to `unit`, whatever is wrong with it."""
-    factory, limits = factory or PlainFactory(), limits or Limits()
     seed = secrets.randbelow(2**63) if seed is None else seed
+    factory, limits = factory or PlainFactory(), limits or Limits()
+    return mark_read(lambda: submission.read(path), unit, factory=factory, limits=limits, seed=seed)
+
+
+def mark_read(
+    read: Callable[[], submission.Submission],
+    unit: UnitSource,
+    *,
+    factory: WorkerFactory,
+    limits: Limits,
+    seed: int,
+) -> Marked:
+    """Mark the notebook that `read` gives, or that it says cannot be read."""
     started = time.monotonic()
-    marked = Marked(
-        unit.slug, "", seed, "marked", "", lay_out(unit, None), [], [], {}, [], [], limits,
-        factory.isolation, 0.0,
-    )  # fmt: skip
+    marked = _unmarked(unit, limits, seed, factory.isolation)
     try:
-        handed_in = submission.read(path)
+        handed_in = read()
     except submission.Unreadable as error:
         marked.status = "missing" if isinstance(error, submission.Missing) else "unreadable"
         marked.reason, marked.digest = str(error), error.digest
@@ -253,6 +264,32 @@ def mark(
         _judge(marked, unit, factory, limits, seed)
     marked.seconds = time.monotonic() - started
     return marked
+
+
+def mark_nothing(
+    read: Callable[[], submission.Submission],
+    unit: UnitSource,
+    reason: str,
+    limits: Limits,
+    seed: int,
+) -> Marked:
+    """What stands for a mark that could not be made, through no fault of the reading."""
+    marked = _unmarked(unit, limits, seed, "not run")
+    with contextlib.suppress(submission.Unreadable):
+        handed_in = read()
+        marked.digest, marked.plan = handed_in.digest, lay_out(unit, handed_in)
+    marked.status, marked.reason = "grader fault", reason
+    marked.runs = [CellRun() for _ in marked.plan.cells]
+    marked.results = _nothing(unit.slug)
+    marked.flags.append(reason)
+    return marked
+
+
+def _unmarked(unit: UnitSource, limits: Limits, seed: int, isolation: str) -> Marked:
+    return Marked(
+        unit.slug, "", seed, "marked", "", lay_out(unit, None), [], [], {}, [], [], limits,
+        isolation, 0.0,
+    )  # fmt: skip
 
 
 def _judge(

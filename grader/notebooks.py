@@ -18,7 +18,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import nbformat
 from nbformat import NotebookNode
 
@@ -44,6 +43,8 @@ def notebook_path(slug: str) -> Path:
 
 def source_notebook(slug: str) -> NotebookNode:
     """The notebook with the worked solutions, and nbgrader's metadata on each cell it marks."""
+    import jupytext  # brings a web server along, and marking needs neither
+
     path = source_path(slug)
     if not path.exists():
         raise SourceError(f"There is no solution source {path.name} in {path.parent}.")

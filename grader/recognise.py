@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from grader import wire
 from grader.compare import agrees
 from grader.engine import CheckResult
 from grader.exercise import Misconception
@@ -48,8 +47,8 @@ def _same(candidate: Misconception, call: Call) -> bool:
     mine = invoke(
         {name: candidate.function},
         name,
-        wire.clone(call.arguments),
-        dict(wire.clone(call.keywords)),
+        call.arguments,
+        call.keywords,
     )
     return _same_outcome(mine, call.outcome, _view_of(candidate, call))
 
@@ -58,7 +57,7 @@ def _view_of(candidate: Misconception, call: Call) -> Callable[[object], object]
     view = candidate.view
     if view is None:
         return lambda value: value
-    return lambda value: view(value, *wire.clone(call.arguments))
+    return lambda value: view(value, *call.arguments)
 
 
 def _same_outcome(left: Outcome, right: Outcome, view: Callable[[object], object]) -> bool:

@@ -25,9 +25,14 @@ SCHEMA = "gatedrnn-record/1"
 SCHEMA_FILE = Path(__file__).with_name("record.schema.json")
 
 
-def key(digest: str, course_version: str, limits: Limits) -> str:
-    """The name of the record of a file with this SHA-256, marked by this course within `limits`."""
-    parts = [SCHEMA, digest, course_version, json.dumps(limits.asdict(), sort_keys=True)]
+def key(digest: str, course_version: str, limits: Limits, unsealed: bool) -> str:
+    """The name of the record of a file with this SHA-256, marked by this course within `limits`.
+
+    A class that allows marking without a seal has other names than one that refuses it, so that
+    no record made without a seal is ever found by the latter.
+    """
+    rules = json.dumps({**limits.asdict(), "unsealed": unsealed}, sort_keys=True)
+    parts = [SCHEMA, digest, course_version, rules]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

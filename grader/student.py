@@ -38,9 +38,18 @@ class Call:
     """One call: what was asked, and what it came to."""
 
     name: str
-    arguments: tuple[Any, ...]
-    keywords: Mapping[str, Any]
+    asked: bytes = field(repr=False)  # arguments and keywords; most calls are never looked at again
     outcome: Outcome
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """A fresh copy of the arguments."""
+        return tuple(wire.loads(self.asked)[0])
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """A fresh copy of the arguments given by name."""
+        return dict(wire.loads(self.asked)[1])
 
 
 class StudentFault(AssertionError):
@@ -66,8 +75,9 @@ class Student(ABC):
     def _invoke(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Outcome: ...
 
     def observe(self, name: str, /, *args: Any, **kwargs: Any) -> Outcome:
+        asked = wire.dumps((args, kwargs))
         outcome = self._invoke(name, args, kwargs)
-        self.calls.append(Call(name, wire.clone(args), wire.clone(kwargs), outcome))
+        self.calls.append(Call(name, asked, outcome))
         return outcome
 
     def __getattr__(self, name: str) -> Any:

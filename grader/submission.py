@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import stat
@@ -54,15 +55,12 @@ class Submission:
 
 def read(path: Path, max_bytes: int = MAX_BYTES) -> Submission:
     """Read the notebook at `path`; raises `Unreadable` or `Missing`."""
-    return parse(_bytes_of(path, max_bytes))
+    return parse(load(path, max_bytes))
 
 
-def digest(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """The SHA-256 of the file, or of the reason why it cannot be read."""
-    try:
-        return hashlib.sha256(_bytes_of(path, max_bytes)).hexdigest()
-    except Unreadable as error:
-        return hashlib.sha256(f"unreadable: {error}".encode()).hexdigest()
+def digest_of_fault(reason: str) -> str:
+    """What stands for the SHA-256 of a file that cannot be read."""
+    return hashlib.sha256(f"unreadable: {reason}".encode()).hexdigest()
 
 
 def parse(data: bytes) -> Submission:
@@ -76,10 +74,62 @@ def parse(data: bytes) -> Submission:
     return Submission(cells, key, version)
 
 
+# ---------------------------------------------------------------- which file
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a hand-in was found, what is to be said of it, and whether a person must look at it."""
+
+    path: Path
+    remark: str = ""
+    look: bool = False
+    #: Why no file can be chosen, when none can.
+    fault: str = ""
+
+
+def place(path: Path) -> Place:
+    """The hand-in that belongs at `path`: the file there, or the only notebook beside that place.
+
+    A notebook that was handed in under another name is never passed over in silence.
+    """
+    for folder in (path.parent, path.parent.parent):
+        if folder.is_symlink():
+            return Place(folder)  # links are not followed, and `load` says so
+    others = _other_notebooks(path)
+    shown = [name[:60].encode("utf-8", "replace").decode() for name in others[:3]]
+    named = ", ".join(shown) + (", …" if len(others) > 3 else "")
+    if os.path.lexists(path):
+        if not others:
+            return Place(path)
+        return Place(path, f"{path.name} was marked; {named} was handed in beside it.", look=True)
+    if len(others) == 1:
+        return Place(path.with_name(others[0]), f"It was handed in as {named}, not {path.name}.")
+    if others:
+        fault = f"There are {len(others)} notebooks and none is {path.name}: {named}."
+        return Place(path, fault=fault)
+    return Place(path)
+
+
+def _other_notebooks(path: Path) -> list[str]:
+    try:
+        with os.scandir(path.parent) as entries:
+            # More files than this were not put there by hand.
+            names = [entry.name for entry in itertools.islice(entries, 1_000)]
+    except OSError:
+        return []
+    return sorted(
+        name
+        for name in names
+        if name != path.name and name.lower().endswith(".ipynb") and not name.startswith(".")
+    )
+
+
 # ---------------------------------------------------------------- the file
 
 
-def _bytes_of(path: Path, max_bytes: int) -> bytes:
+def load(path: Path, max_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of the file at `path`; raises `Unreadable` or `Missing`."""
     # Without O_NONBLOCK, opening a pipe that nobody writes to waits for ever.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)

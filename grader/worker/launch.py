@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,6 +80,18 @@ class WorkerFactory(Protocol):
         ...
 
 
+def end_with_parent(parent: int) -> None:
+    """On Linux: end this process at once when the one that started it, `parent`, ends."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    set_death_signal = 1
+    ctypes.CDLL(None).prctl(set_death_signal, ctypes.c_ulong(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:  # it ended before that was said
+        os._exit(1)
+
+
 class PlainFactory:
     """Ordinary subprocesses with limits of time and memory."""
 
@@ -88,12 +101,54 @@ class PlainFactory:
         return PlainWorker(limits)
 
 
-class PlainWorker:
+class LineWorker(ABC):
+    """A process at the other end of a socket. Whatever it says may be false."""
+
+    _channel: Channel
+
+    def __init__(self) -> None:
+        self._number = 0
+
+    @abstractmethod
+    def end(self) -> None: ...
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        self._number += 1
+        deadline = time.monotonic() + seconds
+        try:
+            self._channel.send({"id": self._number, **request}, deadline)
+        except TimeoutError:
+            self._lose("timeout")
+        except Closed:
+            self._lose("crashed")
+        reply = self._receive(deadline)
+        # A reply that was not asked for, or not yet, is no reply.
+        if reply.get("id") != self._number:
+            self._lose("crashed")
+        return reply
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        try:
+            reply = self._channel.receive(deadline)
+        except TimeoutError:
+            self._lose("timeout")
+        except (Closed, wire.BadFrame):
+            self._lose("crashed")
+        if not isinstance(reply, dict):
+            self._lose("crashed")
+        return dict(reply)
+
+    def _lose(self, kind: str) -> Any:
+        self.end()
+        raise WorkerLost(kind)
+
+
+class PlainWorker(LineWorker):
     """One subprocess, in a folder of its own that is removed when it ends."""
 
     def __init__(self, limits: Limits) -> None:
+        super().__init__()
         self._folder = tempfile.mkdtemp(prefix="grader-")
-        self._number = 0
         ours, theirs = socket.socketpair()
         options = {
             "fd": theirs.fileno(),
@@ -119,37 +174,7 @@ class PlainWorker:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise
         self._channel = Channel(ours)
-        self._receive(limits.start)
-
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        self._number += 1
-        deadline = time.monotonic() + seconds
-        try:
-            self._channel.send({"id": self._number, **request}, deadline)
-        except TimeoutError:
-            self._lose("timeout")
-        except Closed:
-            self._lose("crashed")
-        reply = self._receive(seconds, deadline)
-        # A reply that was not asked for, or not yet, is no reply.
-        if reply.get("id") != self._number:
-            self._lose("crashed")
-        return reply
-
-    def _receive(self, seconds: float, deadline: float | None = None) -> dict[str, Any]:
-        try:
-            reply = self._channel.receive(deadline or time.monotonic() + seconds)
-        except TimeoutError:
-            self._lose("timeout")
-        except (Closed, wire.BadFrame):
-            self._lose("crashed")
-        if not isinstance(reply, dict):
-            self._lose("crashed")
-        return dict(reply)
-
-    def _lose(self, kind: str) -> Any:
-        self.end()
-        raise WorkerLost(kind)
+        self._receive(time.monotonic() + limits.start)
 
     def end(self) -> None:
         self._channel.close()
@@ -162,14 +187,17 @@ class PlainWorker:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+#: One thread, so that two submissions do not slow each other down.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
 def _environment(folder: str) -> dict[str, str]:
-    """Only what Python needs; one thread, so that two submissions do not slow each other down."""
+    """Only what Python needs."""
     kept = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH", "GATEDRNN_DATA")
-    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     _copy_font_list(folder)
     return {
         **{name: os.environ[name] for name in kept if name in os.environ},
-        **dict.fromkeys(threads, "1"),
+        **dict.fromkeys(THREAD_VARIABLES, "1"),
         "HOME": folder,
         "TMPDIR": folder,
         "IPYTHONDIR": os.path.join(folder, "ipython"),

@@ -134,10 +134,14 @@ class _Stream(io.TextIOBase):
         return len(text)
 
 
-def _make_shell(shown: Shown) -> Any:
+_NO_PROGRAMS = "Other programs are not run while a notebook is marked.\n"
+
+
+def _make_shell(shown: Shown, programs: bool) -> Any:
     from IPython.core.displayhook import DisplayHook
     from IPython.core.displaypub import DisplayPublisher
     from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.text import SList
     from traitlets import Type
     from traitlets.config import Config
 
@@ -174,6 +178,18 @@ def _make_shell(shown: Shown) -> Any:
         def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
             shown.add("error", re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(stb)))
 
+        def system(self, cmd: str) -> None:
+            if programs:
+                super().system(cmd)
+            else:
+                shown.add("stdout", _NO_PROGRAMS)
+
+        def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+            if programs:
+                return super().getoutput(cmd, split=split, depth=depth + 1)
+            shown.add("stdout", _NO_PROGRAMS)
+            return SList() if split else ""
+
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"
@@ -187,11 +203,14 @@ def _make_shell(shown: Shown) -> Any:
 class Desk:
     """Does what the marking process asks: run a cell, call a function."""
 
-    def __init__(self, options: dict[str, Any], gate: Gate, student: Any) -> None:
+    def __init__(self, gate: Gate, student: Any, programs: bool = True) -> None:
         self._gate = gate
         self._invoke = student.invoke
-        self._shown = Shown(options["output"])
-        self._shell = _make_shell(self._shown)
+        self._shown = Shown(0)
+        self._shell = _make_shell(self._shown, programs)
+
+    def show_at_most(self, characters: int) -> None:
+        self._shown.limit = characters
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         if request["do"] == "run":
@@ -252,32 +271,47 @@ def _limit(options: dict[str, Any]) -> None:
             resource.setrlimit(getattr(resource, name), (value, value))
 
 
+class Room:
+    """What there is before the notebook comes: the course's modules, the gate, IPython's shell."""
+
+    def __init__(self, allowed: list[str], programs: bool = True) -> None:
+        gate = Gate(allowed)
+        self._wire, student, self._channel = _load_course(gate)
+        self._desk = Desk(gate, student, programs)
+
+    def serve(self, descriptor: int, output: int) -> None:
+        """Answer requests on a socket until the other side hangs up."""
+        self._desk.show_at_most(output)
+        line = socket.socket(fileno=descriptor)
+        line.set_inheritable(False)
+        channel = self._channel.Channel(line)
+        channel.send({"ready": True})
+        while True:
+            try:
+                request = channel.receive()
+            except self._channel.Closed:
+                os._exit(0)
+            reply = self._answer(request)
+            try:
+                channel.send({"id": request["id"], **reply})
+            except self._wire.Unusable as error:
+                words = f"It gave {error}."
+                channel.send({"id": request["id"], "kind": "unusable", "message": words})
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._desk.answer(request)
+        except BaseException as error:  # also SystemExit and KeyboardInterrupt of the student's
+            text = f"it ended in {type(error).__name__}"
+            reply = {"kind": "raised", "error": type(error).__name__, "message": text}
+            return reply | {"good": False, "shown": [{"kind": "error", "text": text}], "cut": False}
+
+
 def main(options: dict[str, Any]) -> None:
     """Serve requests until the other side hangs up."""
     _die_with_the_parent()
     _limit(options)
-    gate = Gate(options["allowed"])
-    wire, student, channel_module = _load_course(gate)
-    line = socket.socket(fileno=options["fd"])
-    line.set_inheritable(False)
-    channel = channel_module.Channel(line)
-    desk = Desk(options, gate, student)
-    channel.send({"ready": True})
-    while True:
-        try:
-            request = channel.receive()
-        except channel_module.Closed:
-            os._exit(0)
-        try:
-            reply = desk.answer(request)
-        except BaseException as error:  # also SystemExit and KeyboardInterrupt of the student's
-            text = f"it ended in {type(error).__name__}"
-            reply = {"kind": "raised", "error": type(error).__name__, "message": text}
-            reply |= {"good": False, "shown": [{"kind": "error", "text": text}], "cut": False}
-        try:
-            channel.send({"id": request["id"], **reply})
-        except wire.Unusable as error:
-            channel.send({"id": request["id"], "kind": "unusable", "message": f"It gave {error}."})
+    Room(options["allowed"]).serve(options["fd"], options["output"])
 
 
 if __name__ == "__main__":

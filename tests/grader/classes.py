@@ -44,7 +44,9 @@ def new_class(root: Path, hand_ins: dict[str, bytes | Callable[[Path], None]]) -
     limits = {
         k: v for k, v in LIMITS.asdict().items() if k in ("cell", "call", "notebook", "deaths")
     }
-    config.write_text(config.read_text() + f"\nc.Grader.limits = {limits}\n")
+    # Where the seal works it is used; the tests of marking hold either way.
+    settings = f"\nc.Grader.limits = {limits}\nc.Grader.unsealed = True\n"
+    config.write_text(config.read_text() + settings)
     room = Classroom.open(root)
     room.release(SLUG)
     for student, made in hand_ins.items():

@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 
 import jsonschema
+import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
 from grader import record, units
 from grader.classroom import Classroom
 from grader.markclass import mark_class
+from grader.worker.launch import Limits
 from tests.grader import classes as c
 
 pytestmark = pytest.mark.slow
@@ -88,7 +90,7 @@ def test_records_fulfil_their_schema_and_say_what_happened(room: Classroom) -> N
         made = json.loads(path.read_text())
         jsonschema.validate(made, record.schema())
         statuses[made["student"]] = made["status"]
-        assert made["isolation"] == "plain subprocess"
+        assert made["isolation"] == room.factory.isolation
     assert statuses == {name: item[2] for name, item in hand_ins().items()}
 
 
@@ -140,6 +142,13 @@ def test_the_marked_notebook_carries_the_report_and_no_foreign_html(room: Classr
             (output,) = cell["outputs"]
             assert float("".join(output["data"]["text/plain"])) == marks["points"]
             assert "gatedrnn-report" in "".join(output["data"]["text/html"])
+
+
+def test_every_marked_notebook_is_a_notebook(room: Classroom) -> None:
+    """nbformat's schema, whatever was handed in."""
+    for name in hand_ins():
+        text = (room.autograded / name / c.SLUG / f"{c.SLUG}.ipynb").read_text()
+        nbformat.validate(json.loads(text))
 
 
 # ---------------------------------------------------------------- again, by hand, late
@@ -224,3 +233,8 @@ def test_misconceptions_are_named_in_the_record(tmp_path: Path) -> None:
         found = outcome.records[exercise.replace("_", "-"), c.SLUG]
         assert {"exercise": exercise, "name": item.name} in found["misconceptions"]
         assert record.scores(found)[exercise] < c.worth()[exercise]
+
+
+def test_a_record_made_without_a_seal_is_not_found_by_a_class_that_wants_one() -> None:
+    names = {record.key("digest", "course", Limits(), unsealed) for unsealed in (False, True)}
+    assert len(names) == 2

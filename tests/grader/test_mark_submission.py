@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader.submission import MAX_BYTES, Cell, Missing, Unreadable, digest, parse, read
+from grader.submission import MAX_BYTES, Cell, Missing, Unreadable, parse, read
 
 NOTEBOOK = {
     "nbformat": 4,
@@ -109,15 +109,6 @@ def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
         file.truncate(MAX_BYTES + 1)
     with pytest.raises(Unreadable, match="20.0 MiB; the limit is 20 MiB"):
         read(path)
-
-
-def test_the_digest_names_the_content(tmp_path: Path) -> None:
-    path = tmp_path / "a.ipynb"
-    path.write_bytes(b"one")
-    first = digest(path)
-    path.write_bytes(b"two")
-    assert digest(path) != first
-    assert digest(tmp_path / "gone") == digest(tmp_path / "gone")
 
 
 _JSON = st.recursive(
