@@ -54,8 +54,10 @@ This folder is one class of the course. It can be moved and copied whole.
 
   hand-out.zip  the notebooks and the course package    grader release DIR
   submitted/    STUDENT/UNIT/UNIT.ipynb, as handed in   grader collect DIR FOLDER-OR-ZIP
+  collected/    all that was ever collected, by its content
   records/      one record for each mark, as JSON       grader mark DIR
   autograded/   the notebooks as marked, with reports
+  report/       the class as a page, CSV and JSON       grader report DIR
   feedback/     the pages to give back                  grader feedback DIR
   gradebook.db  nbgrader's gradebook                    grader export DIR
 

@@ -44,6 +44,8 @@ SIGN = "this-is-the-demo-class.txt"
 _DUE = datetime.datetime(2026, 3, 2, 12, 0)
 _LIMITS = "\n# One hand-in loops for ever; a demonstration should not wait long for it.\n"
 _LIMITS += 'c.Grader.limits = {"cell": 20, "call": 3, "notebook": 90, "deaths": 1}\n'
+_LIMITS += "\n# Its students are invented, and a demonstration should run anywhere.\n"
+_LIMITS += "c.Grader.unsealed = True\n"
 
 
 def demo(into: Path, jobs: int | None = None) -> None:
@@ -57,7 +59,6 @@ def demo(into: Path, jobs: int | None = None) -> None:
     partial = Path(tempfile.mkdtemp(dir=into.parent, prefix=f".{into.name}."))
     try:
         room = _fill(partial / "class")
-        room.unsealed = True  # its students are invented, and a demo should run anywhere
         if why := trial():
             print(f"Marked without a seal, as plain processes: {why}; see `grader doctor`.")
         outcome = mark_class(room, jobs=jobs)

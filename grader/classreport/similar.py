@@ -97,11 +97,11 @@ def find(room: Classroom, hand_ins: list[HandIn]) -> Similar:
 
 
 def _read(hand_in: HandIn) -> submission.Submission | None:
-    folder = hand_in.path.parent
-    if folder.is_symlink() or folder.parent.is_symlink():
+    found = submission.place(hand_in.path)
+    if found.fault:
         return None
     try:
-        return submission.read(hand_in.path)
+        return submission.read(found.path)
     except submission.Unreadable:
         return None
 

@@ -244,3 +244,18 @@ def test_a_hand_in_that_changed_since_is_not_counted(room: Classroom, tmp_path: 
     (unit,) = write_report(copy, [c.SLUG], tmp_path / "out")["units"]
     assert unit["marked"] == 4
     assert {i["student"] for i in unit["look"] if i["kind"] == "not marked"} == {"ada"}
+
+
+def test_what_was_marked_with_unsealed_is_reported_too(room: Classroom, tmp_path: Path) -> None:
+    """`grader mark --unsealed` says so on the command line; the class's own setting refuses."""
+    import shutil
+
+    shutil.copytree(room.root, tmp_path / "copy")
+    config = tmp_path / "copy" / "nbgrader_config.py"
+    text = config.read_text()
+    assert "c.Grader.unsealed = True\n" in text.replace("# c.", "# ")
+    config.write_text(text.replace("\nc.Grader.unsealed = True\n", "\n"))
+    copy = Classroom.open(tmp_path / "copy")
+    assert not copy.unsealed
+    (unit,) = write_report(copy, [c.SLUG], tmp_path / "out")["units"]
+    assert unit["marked"] == 5 and not copy.unsealed

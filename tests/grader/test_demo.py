@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,5 @@ def test_the_demo_is_made_anew_and_leaves_nothing_beside_it(
         assert [p.name for p in tmp_path.iterdir()] == ["demo"]
         assert len(list(into.glob("feedback/*/*/*.html"))) == 3
         assert (into / "grades.csv").read_text().count("\n") == 4
+        (unit,) = json.loads((into / "report" / "report.json").read_text("utf-8"))["units"]
+        assert (unit["handed_in"], unit["marked"]) == (3, 2)

@@ -117,9 +117,9 @@ def test_time_grows_with_the_class_and_not_with_its_square(given: list[str]) -> 
 
     def seconds(n: int) -> float:
         texts = {f"s{i}": list(ANSWERS.values())[i % 5] + f"\nx{i} = {i}" for i in range(n)}
-        started = time.perf_counter()
+        started = time.process_time()
         similar.compare(texts, [])
-        return time.perf_counter() - started
+        return time.process_time() - started
 
     seconds(5)
     assert seconds(200) < 40 * seconds(20)
