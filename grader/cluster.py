@@ -20,6 +20,7 @@ import uuid
 import warnings
 from asyncio import CancelledError
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
@@ -259,7 +260,8 @@ def _connect(address: str, seconds: float) -> Any:
         await line.close()
 
     try:
-        asyncio.run(knock())
+        with ThreadPoolExecutor(1) as aside:  # here a loop may run already, as in a notebook
+            aside.submit(lambda: asyncio.run(knock())).result()
         return Client(address, timeout=seconds, set_as_default=False, name="grader")
     except Exception as error:
         raise PoolFault(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import shutil
 import socket
@@ -108,6 +109,17 @@ def test_two_workers_make_the_records_that_this_machine_makes_though_one_is_kill
     assert mark_class(room, scheduler=dask.address).marked == 0
     log = dask.logs()
     assert not any(student in log for student in ("m0", "q-text", "r-missing"))
+
+
+def test_it_works_where_an_event_loop_runs_as_in_a_notebook(dask: Dask, base: Path) -> None:
+    dask.worker("one")
+    room = c.new_class(base / "loop", {"ada": c.full().bytes()})
+
+    async def cell() -> float:
+        outcome = mark_class(room, scheduler=dask.address, seed=SEED)
+        return float(outcome.records["ada", c.SLUG]["earned"])
+
+    assert asyncio.run(cell()) == sum(c.worth().values())
 
 
 def test_a_worker_with_another_course_gets_no_hand_in(

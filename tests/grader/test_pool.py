@@ -142,10 +142,13 @@ sealed_only = pytest.mark.skipif(
 @sealed_only
 @pytest.mark.parametrize("how", ["ends", "is killed", "is killed alone", "is interrupted"])
 def test_nothing_is_left_when_the_command(how: str, tmp_path: Path) -> None:
-    slow = c.with_cell("import time; time.sleep(2)")
-    room = c.new_class(
-        tmp_path / "room", {name: slow for name in ("ada", "bo", "carmen", "dmitri")}
-    )
+    # Slower than the wait below: who goes on with it after the end is seen.
+    slow = c.with_cell(f"import time; time.sleep({2 if how == 'ends' else 30})")
+    made = {"ada": c.full().bytes(), "bo": slow, "carmen": slow, "dmitri": slow}
+    room = c.new_class(tmp_path / "room", made)
+    config = room.root / "nbgrader_config.py"
+    config.write_text(config.read_text() + 'c.Grader.limits = {"cell": 60}\n')
+    room = Classroom.open(room.root)
     mounts = Path("/proc/self/mounts").read_text()
     process = start(room, tmp_path / "temporary", jobs=2)
     seen = watch(process, room, 99 if how == "ends" else 1)
