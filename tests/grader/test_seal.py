@@ -86,7 +86,7 @@ def honest() -> dict[str, bytes]:
         "blank": c.Blank(c.SLUG).bytes(),
         "plots": c.with_cell(
             "%matplotlib inline\nimport matplotlib.pyplot as plt\nimport torch, asyncio\n"
-            "plt.plot([1, 2]); plt.savefig('/tmp/x.png'); open('mine.txt', 'w').write('x')\n"
+            "plt.plot([1, 2]); plt.savefig('x.png'); open('mine.txt', 'w').write('x')\n"
             "!echo shell\nfound = !ls\nawait asyncio.sleep(0)\n"
             "x = torch.ones(2, requires_grad=True); x.sum().backward()"
         ),
@@ -356,10 +356,10 @@ def test_a_lie_earns_nothing(name: str, room, unit, factory) -> None:
 
 @sealed_only
 def test_two_notebooks_share_nothing(factory) -> None:
-    first = session(factory, "import os, numpy as np\nopen('/tmp/here', 'w').write('x')\nnp.x = 1")
+    first = session(factory, "import numpy as np\nopen('here', 'w').write('x')\nnp.x = 1")
     assert first.runs[0].status == "ran"
     second = session(factory, "import os, numpy as np\n"
-                     "def seen(): return [os.listdir('/tmp'), hasattr(np, 'x')]")  # fmt: skip
+                     "def seen(): return [os.listdir('.'), hasattr(np, 'x')]")  # fmt: skip
     assert second.call("seen", (), {}).value == [[], False]
     first.end()
     second.end()
