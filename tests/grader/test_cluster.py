@@ -115,11 +115,16 @@ def test_it_works_where_an_event_loop_runs_as_in_a_notebook(dask: Dask, base: Pa
     dask.worker("one")
     room = c.new_class(base / "loop", {"ada": c.full().bytes()})
 
-    async def cell() -> float:
+    def mark() -> float:
         outcome = mark_class(room, scheduler=dask.address, seed=SEED)
         return float(outcome.records["ada", c.SLUG]["earned"])
 
-    assert asyncio.run(cell()) == sum(c.worth().values())
+    async def cell() -> float:
+        return mark()
+
+    # A browser's tests in the same process leave a loop running here, which is what is wanted.
+    running = asyncio._get_running_loop() is not None
+    assert (mark() if running else asyncio.run(cell())) == sum(c.worth().values())
 
 
 def test_a_worker_with_another_course_gets_no_hand_in(
@@ -193,7 +198,9 @@ def _kill_once(dask: Dask) -> None:
 def test_a_worker_without_the_course_is_named(dask: Dask, base: Path, tmp_path: Path) -> None:
     """It has a package of that name, as an older course would be: no job is sent to it."""
     (tmp_path / "old" / "grader").mkdir(parents=True)
-    (tmp_path / "old" / "grader" / "__init__.py").touch()
+    # An installation that can be edited would still find the modules that are not there.
+    old = 'raise ImportError("an older course has no cluster")\n'
+    (tmp_path / "old" / "grader" / "__init__.py").write_text(old)
     dask.worker("old", tmp_path / "old")
     room = c.new_class(base / "old", {"ada": c.full().bytes()})
     with pytest.raises(PoolFault, match=r"the course cannot be asked there \(ImportError\)"):

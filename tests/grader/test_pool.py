@@ -101,7 +101,7 @@ def test_large_jobs_and_large_records_do_not_wait_for_each_other(signs, tmp_path
     """Two who send to one another at once, more than a pipe holds, would wait for ever."""
     loud = c.full()
     for at in range(2, 42):
-        loud.add(f"print('x' * 19_000)\n#{'y' * 100_000}", at)
+        loud.add(f"print('x' * 19_000)\n#{'y' * 50_000}", at)
     room = c.new_class(tmp_path / "room", {f"s{n}": loud.bytes() for n in range(4)})
     room.limits = Limits(cell=60, call=30, notebook=240)  # others may run beside it
     jobs = {h.student: room.take(h, SEED).job for h in room.hand_ins()}
