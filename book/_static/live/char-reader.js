@@ -131,7 +131,7 @@
     go() {
       const length = [...this.values.text].length;
       this.button.textContent = "Stop";
-      if (this.values.at >= length) this.values.at = 0;
+      if (this.values.at >= length) this.set({ at: 0 });
       this.reading = setInterval(() => {
         if (this.values.at >= [...this.values.text].length) this.stop();
         else this.set({ at: this.values.at + 1 });
