@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
+
 from gatedrnn.experiments.records import (
     SCHEMA,
     environment,
@@ -249,8 +251,6 @@ class _Memory:
     """Samples the memory of a process and its descendants; shared pages are counted once."""
 
     def __init__(self, pid: int) -> None:
-        import psutil  # type: ignore[import-untyped]
-
         self.peak = 0
         self._process = psutil.Process(pid)
         self._end = threading.Event()
@@ -262,14 +262,17 @@ class _Memory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._end.wait(1.0):
-            with contextlib.suppress(Exception):  # it has ended
+        while True:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended
                 family = [self._process, *self._process.children(recursive=True)]
                 self.peak = max(self.peak, sum(map(_memory_of, family)))
+            if self._end.wait(1.0):
+                return
 
 
-def _memory_of(process: Any) -> int:
-    with contextlib.suppress(Exception):
+def _memory_of(process: psutil.Process) -> int:
+    # A descendant may end between being listed and being asked, or be closed to this user.
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         return int(process.memory_full_info().pss)
     return 0
 

@@ -134,10 +134,9 @@ class Local(Crew):
         min(self._desks, key=lambda desk: len(desk.jobs)).take(number, one)
 
     def next(self) -> list[Done]:
-        busy = {desk.line: desk for desk in self._desks if desk.jobs}
+        ready = wait([desk.line for desk in self._desks if desk.jobs])
         done: list[Done] = []
-        for line in wait(list(busy)):
-            desk = busy[line]  # type: ignore[index]
+        for desk in [desk for desk in self._desks if desk.line in ready]:
             number = next(iter(desk.jobs))
             made = desk.receive()
             done.append((number, made))

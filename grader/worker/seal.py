@@ -173,7 +173,8 @@ def _command(options: dict[str, Any]) -> list[str]:
     if _folder() != "/tmp":
         command += ["--dir", _folder()]
     command += ["--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"]
-    python = str(Path(sys.executable).absolute())
+    # Without "..", which may lead through folders that are not seen inside.
+    python = os.path.abspath(sys.executable)
     return [*command, "--", python, "-I", f"{_STAGE}/grader/worker/parent.py", json.dumps(options)]
 
 

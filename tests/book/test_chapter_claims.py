@@ -142,3 +142,73 @@ def test_how_far_the_trained_networks_count():
     learned = [n for n in furthest["RNN"] if n >= 30]
     assert len(learned) == cells["RNN"]["learned"]["count"] < 5
     assert max(learned) > max(furthest["GRU"])
+
+
+# ---------------------------------------------------------------- claims ledger
+
+
+def _steps(target, cell, rate):
+    found = results("convergence")["targets"][target][cell]["rates"][rate]
+    return [float("inf") if step is None else step for step in found["steps"]]
+
+
+def test_on_the_adding_problem_the_gru_arrives_first_at_every_rate():
+    for rate in ("0.001", "0.003", "0.01", "0.03"):
+        for other in ("LSTM", "LSTM, forget bias 1"):
+            assert np.median(_steps("adding", "GRU", rate)) < np.median(
+                _steps("adding", other, rate)
+            )
+    assert max(_steps("adding", "GRU", "0.001")) < float("inf")
+    for other in ("LSTM", "LSTM, forget bias 1"):
+        assert min(_steps("adding", other, "0.001")) == float("inf")
+
+
+def test_on_the_chorales_it_is_ahead_to_the_first_bound_and_not_to_the_second():
+    targets = results("convergence")["targets"]
+    assert targets["chorales, 10.0"]["ratios"]["LSTM / GRU"]["low"] > 1
+    second = targets["chorales, 9.0"]["ratios"]["LSTM / GRU"]
+    assert second["low"] < 1 < second["high"]
+    slower, sooner = (np.median(_steps("chorales, 9.0", c, "0.01")) for c in ("GRU", "LSTM"))
+    assert sooner < slower
+
+
+def test_the_largest_rate_was_the_best_for_every_cell():
+    for cells in results("convergence")["targets"].values():
+        assert {c["best_rate"] for name, c in cells.items() if name != "ratios"} == {"0.03"}
+
+
+# ---------------------------------------------------------------- benchmarks
+
+
+def _ratio(section, size, name, what="training", threads=1):
+    cases = results(f"bench_cpu_{threads}")[section]
+    case = next(c for c in cases if tuple(c["size"].values()) == size)
+    row = next(c for c in case["competitors"] if c["name"] == name)
+    return row[what]["ratio"]["median"]
+
+
+SMALL, MIDDLE = (32, 100, 64, 128), (64, 256, 128, 256)
+LONG, LARGE = (1, 1000, 64, 128), (128, 64, 512, 512)
+
+
+def test_what_the_benchmark_page_says_of_the_gru():
+    for size in (SMALL, LONG):
+        fused = _ratio("gru", size, "ours, fused")
+        assert _ratio("gru", size, "JAX, lax.scan") < fused  # it is ahead of us
+        assert fused < _ratio("gru", size, "plain loop, 4 steps compiled")  # worth more than that
+    assert _ratio("gru", LONG, "NumPy, fused") == pytest.approx(1 / 6, abs=0.02)
+    assert _ratio("gru", LONG, "ours, fused") == pytest.approx(1 / 4, abs=0.02)
+    missed = [g for t in (1, 2) for g in results(f"bench_cpu_{t}")["targets"] if not g["met"]]
+    assert [g["what"] for g in missed] == ["training, (128, 64, 512, 512)"]
+    assert _ratio("hidden", (32, 100, 64, 1024), "ours, fused", "forward") > 1
+
+
+def test_what_the_benchmark_page_says_of_the_lstm_and_of_minimal_cells():
+    for size in (SMALL, MIDDLE, LONG, LARGE):
+        assert _ratio("lstm", size, "ours, fused", "forward") > 1
+        assert (_ratio("lstm", size, "ours, fused") < 1) == (size in (MIDDLE, LARGE))
+        by_hand = _ratio("minimal", size, "minGRU, fused")
+        assert (by_hand < _ratio("minimal", size, "minGRU, doubling")) == (size != LONG)
+        slowest = [_ratio("minimal", size, f"minGRU, {way}") for way in ("steps", "doubling")]
+        in_logs = [_ratio("minimal", size, f"minGRU, log{way}") for way in ("", "-cumulative")]
+        assert (min(in_logs) > max(slowest)) == (size != LONG)

@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -407,6 +408,24 @@ def test_a_parent_that_is_gone_is_started_again(factory) -> None:
     again = session(factory, "def f(x): return x + 1")
     assert again.call("f", (1,), {}).value == 2
     again.end()
+
+
+@sealed_only
+def test_a_python_that_was_called_by_a_roundabout_path(monkeypatch) -> None:
+    there = Path(sys.executable)
+    way = f"{there.parents[2]}/not-seen-inside/../{there.parents[1].name}/bin/{there.name}"
+    monkeypatch.setattr(sys, "executable", way)
+    made = seal.SealedFactory()
+    try:
+        made.start(LIMITS).end()
+    finally:
+        made.close()
+
+
+@sealed_only
+def test_a_key_pressed_to_stop_marking_does_not_reach_the_parent(factory) -> None:
+    factory.start(LIMITS).end()
+    assert os.getsid(factory._parent._process.pid) != os.getsid(0)
 
 
 @sealed_only
