@@ -41,8 +41,8 @@ from grader.summary import table
 TITLE = "Marking a class: sealed, and by stock nbgrader"
 RECORD = units.ROOT / "book" / "results" / "marking" / "throughput.json"
 SLUG = "rnn"
-FULL = {"hand_ins": [20, 200, 1000, 2000], "beside_stock": 200, "stock": 20}
-QUICK = {"hand_ins": [4], "beside_stock": 4, "stock": 2}
+FULL = {"alone": 40, "hand_ins": [20, 200, 1000, 2000], "beside_stock": 200, "stock": 20}
+QUICK = {"alone": 3, "hand_ins": [4], "beside_stock": 4, "stock": 2}
 
 #: What the course asks of this engine: seconds for a hand-in, times stock's throughput, seconds for
 #: a thousand hand-ins on two cores, seconds for a second run with nothing new.
@@ -105,6 +105,11 @@ def _measure(parsed: argparse.Namespace) -> dict[str, Any]:
 def _results(folder: Path, settings: dict[str, Any], jobs: int) -> dict[str, Any]:
     ours: list[dict[str, Any]] = []
     stock: dict[str, Any] = {}
+    print(f"{settings['alone']} hand-ins, one after the other ...", flush=True)
+    room = new_class(folder / "alone", settings["alone"])
+    alone = _mark(room, settings["alone"], 1)
+    shutil.rmtree(room.root)
+    print(f"  {alone['median']:.3f} s", flush=True)
     for count in settings["hand_ins"]:
         print(f"A class of {count:,} ...", flush=True)
         room = new_class(folder / f"class-{count}", count)
@@ -119,6 +124,7 @@ def _results(folder: Path, settings: dict[str, Any], jobs: int) -> dict[str, Any
     ratio = stock["each"] / beside["each"]
     cpu_ratio = stock["cpu_each"] / beside["cpu_each"]
     return {
+        "alone": alone,
         "sealed": ours,
         "stock": stock,
         "ratio": round(ratio, 1),
@@ -173,7 +179,7 @@ def _mark(room: Classroom, count: int, jobs: int) -> dict[str, Any]:
         "seconds": round(first["seconds"], 2),
         "each": round(first["seconds"] / count, 4),
         "cpu_each": round(first["cpu"] / count, 4),
-        "alone": round(statistics.median(made["seconds"] for made in records), 4),
+        "median": round(statistics.median(made["seconds"] for made in records), 4),
         "peak_mib": first["peak_mib"],
         "again_seconds": round(again["seconds"], 2),
         "isolation": records[0]["isolation"],
@@ -302,7 +308,8 @@ def report(record: dict[str, Any]) -> str:
 def _against_targets(results: dict[str, Any]) -> list[tuple[str, str]]:
     asked, sealed = results["targets"], results["sealed"]
     found = [
-        ("alone, the median of one hand-in", min(r["alone"] for r in sealed), asked["each"], "s"),
+        ("one hand-in alone, the median", results["alone"]["median"], asked["each"], "s"),
+        ("one of the largest class, on average", sealed[-1]["each"], asked["each"], "s"),
         ("throughput, times stock's", results["ratio"], asked["ratio"], "times"),
         ("the same by processor time", results["cpu_ratio"], asked["ratio"], "times"),
     ]
