@@ -1,4 +1,4 @@
-"""Figures of the benchmark: ratios to a reference, and how they grow with one size."""
+"""Figures of the benchmarks: ratios to a reference, and how time and memory grow with a size."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -100,4 +100,33 @@ def growth_curves(
     ax.set_xlabel(size_name)
     ax.set_ylabel(f"time / time of {reference}")
     ax.legend()
+    return fig
+
+
+def class_sizes(
+    hand_ins: Sequence[int], seconds: Sequence[float], memory: Sequence[float]
+) -> Figure:
+    """Time and memory that marking takes, against the number of hand-ins, in two panels.
+
+    Takes N numbers of hand-ins, N times in seconds and N peaks in MiB; the dashed line goes from
+    nothing to the largest class, so that points on it mean linear growth.
+    Raises ValueError for other lengths.
+    """
+    if not len(hand_ins) == len(seconds) == len(memory):
+        raise ValueError(
+            f"{len(hand_ins)} classes need as many times and peaks, got {len(seconds)} and "
+            f"{len(memory)}."
+        )
+    fig = Figure(figsize=(6.4, 3.0), layout="constrained")
+    axes: Any = fig.subplots(1, 2)
+    for ax, values, name, colour, marker in (
+        (axes[0], seconds, "seconds", style.STATE, "o"),
+        (axes[1], memory, "memory at most, MiB", style.UPDATE, "^"),
+    ):
+        ax.plot(hand_ins, values, color=colour, marker=marker)
+        ax.set_xlim(0, 1.05 * max(hand_ins))
+        ax.set_ylim(0, 1.15 * max(values))
+        ax.set_xlabel("hand-ins")
+        ax.set_ylabel(name)
+    axes[0].plot([0, hand_ins[-1]], [0, seconds[-1]], color=style.INK, ls="--", lw=1.5)
     return fig
