@@ -40,6 +40,8 @@ DTYPES = frozenset(
         "complex128",
     ]
 )
+# A dtype makes its name anew each time it is asked.
+_NAMES = {np.dtype(name): name for name in DTYPES}
 
 
 class Unusable(ValueError):
@@ -102,7 +104,8 @@ class _Writer:
         return self.node(value, depth)
 
     def array(self, value: np.ndarray, tag: str, dtype: str | None = None) -> dict[str, Any]:
-        if value.dtype.name not in DTYPES:
+        name = _NAMES.get(value.dtype) or value.dtype.name
+        if name not in DTYPES:
             raise Unusable(f"an array of {value.dtype}; expected numbers")
         if value.ndim > MAX_DIMENSIONS:
             raise Unusable(f"an array of {value.ndim} dimensions")
@@ -110,9 +113,10 @@ class _Writer:
         if self.bytes > MAX_BYTES:
             raise Unusable(f"arrays of more than {MAX_BYTES // 2**20} MiB in all")
         # The name says nothing of the byte order, so all that crosses has this machine's.
-        value = value.astype(value.dtype.newbyteorder("="), copy=False)
-        self.buffers.append(np.ascontiguousarray(value).tobytes())
-        return {tag: [dtype or value.dtype.name, list(value.shape)]}
+        if not value.dtype.isnative:
+            value = value.astype(value.dtype.newbyteorder("="))
+        self.buffers.append(value.tobytes())
+        return {tag: [dtype or name, list(value.shape)]}
 
     def tensor(self, value: Any) -> dict[str, Any]:
         torch: Any = sys.modules.get("torch")  # a tensor can exist only where torch is loaded

@@ -208,6 +208,7 @@ class _Parent:
                 start_new_session=True,  # a key pressed to stop marking is not for it
             )
         self.owner = os.getpid()
+        self._ending = False
         self._answer(seconds)
 
     def start(self, options: dict[str, Any], line: socket.socket) -> int:
@@ -215,8 +216,11 @@ class _Parent:
         return int(self._order(order, [line.fileno()])["pid"])
 
     def end_fork(self, pid: int) -> None:
+        """End a fork; the parent does that while this process goes on."""
         with contextlib.suppress(WorkerLost):
-            self._order(json.dumps({"do": "end", "pid": pid}).encode(), [])
+            self._settle()
+            self._send(json.dumps({"do": "end", "pid": pid}).encode(), [])
+            self._ending = True
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -233,13 +237,23 @@ class _Parent:
         self._errors.close()
 
     def _order(self, text: bytes, descriptors: list[int]) -> dict[str, Any]:
+        self._settle()
+        self._send(text, descriptors)
+        return self._answer(_ORDER_SECONDS)
+
+    def _settle(self) -> None:
+        """Hear that the last fork has ended, before anything else is said."""
+        if self._ending:
+            self._ending = False
+            self._answer(_ORDER_SECONDS)
+
+    def _send(self, text: bytes, descriptors: list[int]) -> None:
         try:
             self._control.settimeout(_ORDER_SECONDS)
             socket.send_fds(self._control, [text], descriptors)
         except OSError:
             self.end()
             raise WorkerLost("crashed") from None
-        return self._answer(_ORDER_SECONDS)
 
     def _answer(self, seconds: float) -> dict[str, Any]:
         try:
