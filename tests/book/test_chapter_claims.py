@@ -212,3 +212,15 @@ def test_what_the_benchmark_page_says_of_the_lstm_and_of_minimal_cells():
         slowest = [_ratio("minimal", size, f"minGRU, {way}") for way in ("steps", "doubling")]
         in_logs = [_ratio("minimal", size, f"minGRU, log{way}") for way in ("", "-cumulative")]
         assert (min(in_logs) > max(slowest)) == (size != LONG)
+
+
+def test_what_the_benchmark_page_says_of_marking_a_class():
+    found = results("marking/throughput")
+    rows = found["sealed"]
+    largest = rows[-1]
+    for row in rows:
+        line = largest["seconds"] * row["hand_ins"] / largest["hand_ins"]
+        assert line <= row["seconds"] < line + 10  # above the straight line, and not by much
+    peaks = [row["peak_mib"] for row in rows]
+    assert max(peaks) < 1.2 * min(peaks)  # "nearly the same for every size"
+    assert found["stock"]["same_scores"] is True
