@@ -62,7 +62,8 @@ def places(unit: str, repository: str) -> list[str]:
     if repository:
         colab = f"https://colab.research.google.com/github/{repository}/blob/main/notebooks/{path}"
         binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/notebooks/{path}"
-        found += [f"[Colab]({colab})", f"[Binder]({binder})"]
+        package = f'%pip install -q "gatedrnn[check] @ git+https://github.com/{repository}"'
+        found += [f"[Colab]({colab}) (first run `{package}` there)", f"[Binder]({binder})"]
     return found
 
 

@@ -166,6 +166,7 @@ def test_exercise_links_lead_to_the_exercise_and_to_where_it_opens() -> None:
     assert "localhost:8888/lab/tree/gru/gru.ipynb" in local
     public = course_exercises.places("gru", "someone/gatedrnn")
     assert "/github/someone/gatedrnn/blob/main/notebooks/gru/gru.ipynb)" in public[1]
+    assert 'install -q "gatedrnn[check] @ git+https://github.com/someone/gatedrnn"' in public[1]
     assert "/gh/someone/gatedrnn/main?urlpath=lab/tree/notebooks/gru/gru.ipynb)" in public[2]
 
 
