@@ -134,3 +134,11 @@ def test_no_markup_is_left_unread(html: Path, name: str) -> None:
 def test_no_id_is_used_twice(html: Path, name: str) -> None:
     ids = [tag["id"] for tag in read(html / f"{name}.html").find("article").find_all(id=True)]
     assert sorted({one for one in ids if ids.count(one) > 1}) == []
+
+
+def test_figures_are_drawn_for_light_and_dark_pages_alike(html: Path) -> None:
+    """No figure brings a white ground with it, and none has text that is black on dark."""
+    for name in toc_pages():
+        for picture in read(html / f"{name}.html").select("article img[src$='.svg']"):
+            drawn = (html / name).parent / unquote(picture["src"])
+            assert "fill: #ffffff" not in drawn.read_text("utf-8"), f"{name}: {picture.get('alt')}"

@@ -106,7 +106,7 @@ def growth_curves(
 def class_sizes(
     hand_ins: Sequence[int], seconds: Sequence[float], memory: Sequence[float]
 ) -> Figure:
-    """Time and memory that marking takes, against the number of hand-ins, in two panels.
+    """Time and memory that marking takes, against the number of hand-ins, one above the other.
 
     Takes N numbers of hand-ins, N times in seconds and N peaks in MiB; the dashed line goes from
     nothing to the largest class, so that points on it mean linear growth.
@@ -117,16 +117,16 @@ def class_sizes(
             f"{len(hand_ins)} classes need as many times and peaks, got {len(seconds)} and "
             f"{len(memory)}."
         )
-    fig = Figure(figsize=(6.4, 3.0), layout="constrained")
-    axes: Any = fig.subplots(1, 2)
+    fig = Figure(figsize=(5.2, 4.8), layout="constrained")
+    axes: Any = fig.subplots(2, 1, sharex=True)
     for ax, values, name, colour, marker in (
         (axes[0], seconds, "seconds", style.STATE, "o"),
-        (axes[1], memory, "memory at most, MiB", style.UPDATE, "^"),
+        (axes[1], memory, "at most, MiB", style.UPDATE, "^"),
     ):
         ax.plot(hand_ins, values, color=colour, marker=marker)
         ax.set_xlim(0, 1.05 * max(hand_ins))
         ax.set_ylim(0, 1.15 * max(values))
-        ax.set_xlabel("hand-ins")
         ax.set_ylabel(name)
+    axes[1].set_xlabel("hand-ins")
     axes[0].plot([0, hand_ins[-1]], [0, seconds[-1]], color=style.INK, ls="--", lw=1.5)
     return fig
