@@ -60,7 +60,7 @@ def keep_equation(config: pytest.Config, items: list[pytest.Item], label: str) -
     kept = [item for item in items if label in equations_of(item)]
     if not kept:
         named = sorted(set().union(*map(equations_of, items)))
-        near = difflib.get_close_matches(label, named, n=4, cutoff=0.4)
+        near = difflib.get_close_matches(label, named, n=4)
         hint = f"; near it are {', '.join(near)}" if near else ""
         raise pytest.UsageError(f"No test that was collected is marked with {label}{hint}.")
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])

@@ -23,6 +23,10 @@ from sphinx.writers.html5 import HTML5Translator
 LOGGER = logging.getLogger(__name__)
 NOTATION = BOOK / "notation.md"
 DOTS = ("\u22c5", "\u00b7")
+# What touches a formula stays on its line: a full stop after it, a bracket before it, "-th".
+LONGEST = 12
+AFTER = re.compile(rf"\S{{1,{LONGEST}}}(?!\S)|[.,;:!?)\]\u2019\u201d]+")
+BEFORE = re.compile(rf"(?:(?<!\S)\S{{1,{LONGEST}}}|[(\[\u2018\u201c]+)$")
 
 
 def definitions(text: str, typesetter: Typesetter) -> dict[str, str]:
@@ -71,6 +75,31 @@ def drawing(formula: Formula, tex: str, known: dict[str, str]) -> str:
         f'data-tex="{html.escape(tex)}">{formula.inside}{hovers}</svg>'
         f'<span class="tex-read">{formula.mathml}</span>'
     )
+
+
+def hold_together(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Keep each formula on one line with what touches it; a browser may break beside a drawing."""
+    for formula in list(doctree.findall(nodes.math)):
+        if isinstance(formula.parent, nodes.TextElement):
+            _hold(formula)
+
+
+def _hold(formula: nodes.math) -> None:
+    parent = formula.parent
+    place = parent.index(formula)
+    before = parent[place - 1] if place else None
+    after = parent[place + 1] if place + 1 < len(parent) else None
+    held = nodes.inline("", classes=["held"])
+    if isinstance(before, nodes.Text) and (found := BEFORE.search(before)):
+        held += nodes.Text(found[0])
+        parent[place - 1] = nodes.Text(before[: found.start()])
+    parent[place] = held
+    held += formula
+    if isinstance(after, nodes.Text) and (found := AFTER.match(after)):
+        held += nodes.Text(found[0])
+        parent[place + 1] = nodes.Text(after[found.end() :])
+    if len(held) == 1:
+        parent[place] = formula
 
 
 class Mathematics:
@@ -131,5 +160,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         (mathematics.inline, None),
         (mathematics.block, None),  # type: ignore[arg-type]
     )
+    app.connect("doctree-resolved", hold_together)
     app.connect("build-finished", mathematics.finish)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

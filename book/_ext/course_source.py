@@ -8,6 +8,7 @@ changes.
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from course_paths import SRC, relative
@@ -52,7 +53,9 @@ def _within(module: str, names: list[str]) -> tuple[list[Path], Definition]:
     found = _definition(tree.body, names)
     if found is not None:
         return [path], found
-    for statement in tree.body:
+    # Names that are imported at first use stand below `if TYPE_CHECKING:`.
+    later = [s for block in tree.body if isinstance(block, ast.If) for s in block.body]
+    for statement in [*tree.body, *later]:
         if not isinstance(statement, ast.ImportFrom):
             continue
         for alias in statement.names:
@@ -115,6 +118,8 @@ class Source(SphinxDirective):
         caption = nodes.caption("", "")
         caption += self._title(name, found)
         caption += nodes.inline("", f" in {relative(files[-1])}", classes=["source-path"])
+        if labels := re.findall(r"``(eq-[a-z0-9-]+)``", ast.get_docstring(found) or ""):
+            caption += nodes.inline("", "", trace_labels=labels)  # course_trace fills it
         box += caption
         box += nodes.literal_block(text, text, language="python")
         self.set_source_info(box)
