@@ -26,6 +26,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="LABEL",
         help="run the tests that hold the code against this equation of the book: eq-gru-h",
     )
+    parser.addoption(
+        "--renew-drawings",
+        action="store_true",
+        help="keep the drawings of the book as they are now, for later runs to compare with",
+    )
 
 
 def labels_of_the_book() -> list[str]:
