@@ -1,7 +1,8 @@
 """Formulas stand in the page as drawings with MathML, so that a page needs no script for them.
 
 The drawing is for the eyes: it scales, prints, follows dark mode, and says the meaning of a symbol
-under the pointer, from the tables of the notation page. The MathML beside it is for a screen
+under the pointer, from the tables of the notation page; a tap, or the button beside an equation,
+lists the meanings of them all (``symbols.js``). The MathML beside it is for a screen
 reader. A formula that MathJax refuses is a warning, and so stops the build.
 """
 
@@ -64,7 +65,8 @@ def meaning_of(name: str, known: dict[str, str]) -> str:
 def drawing(formula: Formula, tex: str, known: dict[str, str]) -> str:
     """The formula as HTML: the drawing, with meanings under the pointer, and the MathML."""
     hovers = "".join(
-        f'<rect x="{s.x}" y="{s.y}" width="{s.width}" height="{s.height}">'
+        f'<rect data-of="{html.escape(s.name)}" x="{s.x}" y="{s.y}" width="{s.width}" '
+        f'height="{s.height}">'
         f"<title>{html.escape(meaning)}</title></rect>"
         for s in formula.symbols
         if (meaning := meaning_of(s.name, known))
@@ -123,7 +125,15 @@ class Mathematics:
             writer.add_permalink_ref(node, "Link to this equation")
             writer.body.append("</span>")
         drawn = self._drawn(writer, node, True)
-        writer.body.append(f'<span class="tex-box">{drawn}</span></div>\n')
+        # symbols.js shows it; without scripts there is nothing that it could do.
+        which = f"equation {get_node_equation_number(writer, node)}" if node["number"] else ""
+        button = (
+            '<button type="button" class="symbols-button" hidden '
+            f'aria-label="symbols of {which or "this formula"}">symbols</button>'
+            if "<title>" in drawn
+            else ""
+        )
+        writer.body.append(f'<span class="tex-box">{drawn}</span>{button}</div>\n')
         raise nodes.SkipNode
 
     def finish(self, app: Sphinx, exception: Exception | None) -> None:
@@ -155,6 +165,7 @@ class Mathematics:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     mathematics = Mathematics(app)
+    app.add_js_file("symbols.js", loading_method="defer")
     app.add_html_math_renderer(
         "drawn",
         (mathematics.inline, None),

@@ -10,13 +10,13 @@ from .conftest import offline_check, toc_pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-WIDTHS = (320, 360, 400)
+WIDTHS = (360, 400)
 # What is drawn is followed in the order of the text. A character or formula that follows another
 # without a space is compared with it: further down, and not to the right, it is on a new line.
 PARTED = r"""() => {
   const CLOSING = /[.,;:!?)\]%\u2019\u201d]/, OPENING = /[(\[\u2018\u201c]/;
   const BLOCK = "p, li, td, th, dt, dd, figcaption, caption, h1, h2, h3, h4, label, summary, div";
-  const LEFT_OUT = "pre, code, script, style, noscript, .tex-read, svg:not(.tex), div.math";
+  const LEFT_OUT = "pre, code, script, style, noscript, .tex-read, svg:not(.tex), div.math, .sig, .colon";
   const article = document.querySelector("article");
   const both = NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT;
   const walker = document.createTreeWalker(article, both, {
