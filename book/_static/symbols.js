@@ -14,7 +14,7 @@
   note.tabIndex = -1;
   note.setAttribute("role", "group");
   note.setAttribute("aria-label", "Symbols of the formula");
-  document.body.append(note);
+  document.querySelector("main").append(note);
 
   /* "h_t\u22121" as h with a small t\u22121 below. */
   const symbol = (name) => {
@@ -85,8 +85,10 @@
     if (open(drawing, button || drawing) && button) note.focus();
   });
 
-  note.addEventListener("keydown", (event) => {
-    if (event.key === "Tab") note.hidePopover();  // back to the button, and on from there
+  document.addEventListener("keydown", (event) => {
+    if (!note.matches(":popover-open")) return;
+    /* Tab goes back to the button, and on from there. */
+    if (event.key === "Escape" || event.key === "Tab") note.hidePopover();
   });
 
   document.querySelectorAll(".symbols-button").forEach((button) => {

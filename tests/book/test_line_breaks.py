@@ -16,14 +16,18 @@ WIDTHS = (360, 400)
 PARTED = r"""() => {
   const CLOSING = /[.,;:!?)\]%\u2019\u201d]/, OPENING = /[(\[\u2018\u201c]/;
   const BLOCK = "p, li, td, th, dt, dd, figcaption, caption, h1, h2, h3, h4, label, summary, div";
-  const LEFT_OUT = "pre, code, script, style, noscript, .tex-read, svg:not(.tex), div.math, .sig, .colon";
+  const LEFT_OUT = "pre, code, script, style, noscript, .tex-read, svg:not(.tex), div.math, .sig";
   const article = document.querySelector("article");
   const both = NodeFilter.SHOW_TEXT | NodeFilter.SHOW_ELEMENT;
   const walker = document.createTreeWalker(article, both, {
     acceptNode: (node) => {
       if (node.nodeType === Node.TEXT_NODE) return NodeFilter.FILTER_ACCEPT;
       if (node.matches("svg.tex")) return NodeFilter.FILTER_ACCEPT;
-      return node.matches(LEFT_OUT) ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_SKIP;
+      if (!node.matches(LEFT_OUT)) return NodeFilter.FILTER_SKIP;
+      const box = [...node.getClientRects()].pop();
+      const block = node.parentElement.closest(BLOCK);
+      if (!node.matches(".tex-read")) last = box ? { box, block, opening: false } : null;
+      return NodeFilter.FILTER_REJECT;
     },
   });
   const range = document.createRange();
