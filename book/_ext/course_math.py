@@ -17,6 +17,7 @@ from course_paths import BOOK
 from course_typeset import Formula, FormulaError, Typesetter
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
@@ -41,7 +42,7 @@ def definitions(text: str, typesetter: Typesetter) -> dict[str, str]:
         elif not line.startswith("|"):
             column = 0
         elif column:
-            meaning = re.sub(r"[$`]|\\\w+", "", cells[column]).strip()
+            meaning = re.sub(r"[$`{}]|\\\w+", "", cells[column]).strip()
             for tex in re.findall(r"\$([^$]+)\$", cells[0]):
                 symbols = typesetter.formula(tex.removesuffix("(a)"), False).symbols
                 if len(symbols) == 1 and not re.search(r"[/ ]", tex):
@@ -140,6 +141,12 @@ class Mathematics:
         if self._typesetter is not None:
             self._typesetter.close()
 
+    def to_write(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
+        """All pages, when the tables of symbols are others than they were."""
+        rows = [line for line in NOTATION.read_text("utf-8").splitlines() if line.startswith("|")]
+        before, env.course_symbols = getattr(env, "course_symbols", None), rows  # type: ignore[attr-defined]
+        return [] if rows == before else sorted(env.found_docs)
+
     def _drawn(self, writer: HTML5Translator, node: nodes.Element, display: bool) -> str:
         if self._typesetter is None:
             self._typesetter = Typesetter(Path(self.app.outdir).parent / ".formulas.json")
@@ -172,5 +179,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
         (mathematics.block, None),  # type: ignore[arg-type]
     )
     app.connect("doctree-resolved", hold_together)
+    app.connect("env-updated", mathematics.to_write)
     app.connect("build-finished", mathematics.finish)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

@@ -59,7 +59,7 @@ def test_the_note_says_each_symbol_once(phone: Any) -> None:
         block.locator("svg.tex").tap()
         assert listed(page) == {
             "ht": "state after step t, which is also the output of the cell",
-            "zt": "reset gate and update gate of the GRU",
+            "zt": "update gate of the GRU",
             "nt": 'candidate ("new") state of the GRU',
             "ht\u22121": "state after step t \u2212 1, which is also the output of the cell",
         }

@@ -57,6 +57,7 @@ def test_every_equation_that_has_code_has_a_test() -> None:
     assert sorted(set(CODE) - set(TESTS)) == []
 
 
+@pytest.mark.slow
 def test_pytest_finds_in_each_mark_what_the_book_reads() -> None:
     # So a mark's `cases` are values that its test has, and no mark stands where we do not look.
     done = pytest_of_the_package("--collect-only", "-p", "tests.book.marked_tests")
@@ -68,6 +69,7 @@ def test_pytest_finds_in_each_mark_what_the_book_reads() -> None:
 # ---------------------------------------------------------------- the option of pytest
 
 
+@pytest.mark.slow
 def test_the_option_runs_the_cases_of_one_equation() -> None:
     done = pytest_of_the_package("--equation", "eq-lstm-cifg")
     assert done.returncode == 0 and "2 passed" in done.stdout, done.stdout
@@ -76,6 +78,7 @@ def test_the_option_runs_the_cases_of_one_equation() -> None:
     assert "no_forget_gate" not in listed and "[GRU" not in listed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("label", "sentence"),
     [
