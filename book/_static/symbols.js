@@ -5,7 +5,8 @@
 (() => {
   "use strict";
 
-  if (!("popover" in HTMLElement.prototype)) return;
+  const main = document.querySelector("main");
+  if (!main || !("popover" in HTMLElement.prototype)) return;
 
   const note = document.createElement("div");
   note.className = "symbols-note";
@@ -14,7 +15,7 @@
   note.tabIndex = -1;
   note.setAttribute("role", "group");
   note.setAttribute("aria-label", "Symbols of the formula");
-  document.querySelector("main").append(note);
+  main.append(note);
 
   /* "h_t\u22121" as h with a small t\u22121 below. */
   const symbol = (name) => {
