@@ -21,6 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 
 LOGGER = logging.getLogger(__name__)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+# A docstring names an equation of the book by its label.
+LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
 
 
 def module_file(dotted: str) -> Path | None:
@@ -81,6 +83,11 @@ def _absolute(module: str, path: Path, statement: ast.ImportFrom) -> str:
     return ".".join([*package, *([statement.module] if statement.module else [])])
 
 
+def labels_in(definition: Definition) -> list[str]:
+    """Return the labels of equations that a docstring names, each once."""
+    return list(dict.fromkeys(LABEL.findall(ast.get_docstring(definition) or "")))
+
+
 def source_text(path: Path, found: Definition, with_docstring: bool = True) -> str:
     """Return the definition as it stands in the file, with its decorators, at the left edge."""
     lines = path.read_text("utf-8").splitlines()
@@ -118,7 +125,7 @@ class Source(SphinxDirective):
         caption = nodes.caption("", "")
         caption += self._title(name, found)
         caption += nodes.inline("", f" in {relative(files[-1])}", classes=["source-path"])
-        if labels := re.findall(r"``(eq-[a-z0-9-]+)``", ast.get_docstring(found) or ""):
+        if labels := labels_in(found):
             caption += nodes.inline("", "", trace_labels=labels)  # course_trace fills it
         box += caption
         box += nodes.literal_block(text, text, language="python")

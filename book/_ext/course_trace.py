@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 from course_paths import ROOT, SRC, relative
-from course_source import Definition, locate
+from course_source import Definition, labels_in, locate
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx import addnodes
@@ -33,7 +33,6 @@ from sphinx.util.nodes import make_refnode
 PAGE = "book/trace"
 TESTS = ROOT / "tests" / "gatedrnn"
 LABELLED = re.compile(r"^\$\$ \((eq-[\w-]+)\)$")
-IN_DOCSTRING = re.compile(r"``(eq-[a-z0-9-]+)``")
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,6 @@ def definitions(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, D
                 yield from definitions(statement.body, f"{name}.")
 
 
-def labels_in(definition: Definition) -> list[str]:
-    """Return the labels of equations that a docstring names."""
-    return IN_DOCSTRING.findall(ast.get_docstring(definition) or "")
-
-
 def read_code(src: Path = SRC) -> dict[str, list[Code]]:
     """Return the public functions and classes whose docstrings name an equation, by its label.
 
@@ -124,7 +118,7 @@ def read_code(src: Path = SRC) -> dict[str, list[Code]]:
         for name, definition in definitions(ast.parse(text).body):
             if any(part.startswith("_") for part in name.split(".")):
                 continue
-            for label in dict.fromkeys(labels_in(definition)):
+            for label in labels_in(definition):
                 found.setdefault(label, []).append(Code(f"{module}.{name}", path))
     for label, codes in found.items():
         own = label.removeprefix("eq-").replace("-", "_")

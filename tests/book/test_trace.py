@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import course_source
 import course_trace
 import pytest
 from bs4 import BeautifulSoup
@@ -38,7 +39,7 @@ def test_every_equation_that_a_docstring_names_is_in_the_book() -> None:
         tree = ast.parse(path.read_text("utf-8"))
         for place in ast.walk(tree):
             if isinstance(place, ast.Module | ast.ClassDef | ast.FunctionDef):
-                labels = course_trace.IN_DOCSTRING.findall(ast.get_docstring(place) or "")
+                labels = course_source.LABEL.findall(ast.get_docstring(place) or "")
                 name = getattr(place, "name", "the module")
                 wrong += [f"{path.name}, {name}: {one}" for one in labels if one not in EQUATIONS]
     assert not wrong, "\n".join(wrong)
