@@ -16,6 +16,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,7 @@ def public_name(code: Code, documented: Any) -> str:
     return ""
 
 
+@cache
 def _same(candidate: str, code: Code) -> bool:
     """Whether a documented name is this code, and not another of the same name below it."""
     try:
