@@ -7,15 +7,12 @@ build.
 
 from __future__ import annotations
 
-import re
-
+from course_source import LABEL
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
-
-LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
 
 
 def _link_equations(

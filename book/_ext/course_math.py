@@ -1,7 +1,8 @@
 """Formulas stand in the page as drawings with MathML, so that a page needs no script for them.
 
 The drawing is for the eyes: it scales, prints, follows dark mode, and says the meaning of a symbol
-under the pointer, from the tables of the notation page. The MathML beside it is for a screen
+under the pointer, from the tables of the notation page; a tap, or the button beside an equation,
+lists the meanings of them all (``symbols.js``). The MathML beside it is for a screen
 reader. A formula that MathJax refuses is a warning, and so stops the build.
 """
 
@@ -16,6 +17,7 @@ from course_paths import BOOK
 from course_typeset import Formula, FormulaError, Typesetter
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 from sphinx.writers.html5 import HTML5Translator
@@ -23,6 +25,10 @@ from sphinx.writers.html5 import HTML5Translator
 LOGGER = logging.getLogger(__name__)
 NOTATION = BOOK / "notation.md"
 DOTS = ("\u22c5", "\u00b7")
+# What touches a formula stays on its line: a full stop after it, a bracket before it, "-th".
+LONGEST = 12
+AFTER = re.compile(rf"\S{{1,{LONGEST}}}(?!\S)|[.,;:!?)\]\u2019\u201d]+")
+BEFORE = re.compile(rf"(?:(?<!\S)\S{{1,{LONGEST}}}|[(\[\u2018\u201c]+)$")
 
 
 def definitions(text: str, typesetter: Typesetter) -> dict[str, str]:
@@ -36,7 +42,7 @@ def definitions(text: str, typesetter: Typesetter) -> dict[str, str]:
         elif not line.startswith("|"):
             column = 0
         elif column:
-            meaning = re.sub(r"[$`]|\\\w+", "", cells[column]).strip()
+            meaning = re.sub(r"[$`{}]|\\\w+", "", cells[column]).strip()
             for tex in re.findall(r"\$([^$]+)\$", cells[0]):
                 symbols = typesetter.formula(tex.removesuffix("(a)"), False).symbols
                 if len(symbols) == 1 and not re.search(r"[/ ]", tex):
@@ -60,7 +66,8 @@ def meaning_of(name: str, known: dict[str, str]) -> str:
 def drawing(formula: Formula, tex: str, known: dict[str, str]) -> str:
     """The formula as HTML: the drawing, with meanings under the pointer, and the MathML."""
     hovers = "".join(
-        f'<rect x="{s.x}" y="{s.y}" width="{s.width}" height="{s.height}">'
+        f'<rect data-of="{html.escape(s.name)}" x="{s.x}" y="{s.y}" width="{s.width}" '
+        f'height="{s.height}">'
         f"<title>{html.escape(meaning)}</title></rect>"
         for s in formula.symbols
         if (meaning := meaning_of(s.name, known))
@@ -71,6 +78,31 @@ def drawing(formula: Formula, tex: str, known: dict[str, str]) -> str:
         f'data-tex="{html.escape(tex)}">{formula.inside}{hovers}</svg>'
         f'<span class="tex-read">{formula.mathml}</span>'
     )
+
+
+def hold_together(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Keep each formula on one line with what touches it; a browser may break beside a drawing."""
+    for formula in list(doctree.findall(nodes.math)):
+        if isinstance(formula.parent, nodes.TextElement):
+            _hold(formula)
+
+
+def _hold(formula: nodes.math) -> None:
+    parent = formula.parent
+    place = parent.index(formula)
+    before = parent[place - 1] if place else None
+    after = parent[place + 1] if place + 1 < len(parent) else None
+    held = nodes.inline("", classes=["held"])
+    if isinstance(before, nodes.Text) and (found := BEFORE.search(before)):
+        held += nodes.Text(found[0])
+        parent[place - 1] = nodes.Text(before[: found.start()])
+    parent[place] = held
+    held += formula
+    if isinstance(after, nodes.Text) and (found := AFTER.match(after)):
+        held += nodes.Text(found[0])
+        parent[place + 1] = nodes.Text(after[found.end() :])
+    if len(held) == 1:
+        parent[place] = formula
 
 
 class Mathematics:
@@ -94,12 +126,26 @@ class Mathematics:
             writer.add_permalink_ref(node, "Link to this equation")
             writer.body.append("</span>")
         drawn = self._drawn(writer, node, True)
-        writer.body.append(f'<span class="tex-box">{drawn}</span></div>\n')
+        # symbols.js shows it; without scripts there is nothing that it could do.
+        which = f"equation {get_node_equation_number(writer, node)}" if node["number"] else ""
+        button = (
+            '<button type="button" class="symbols-button" hidden '
+            f'aria-label="symbols of {which or "this formula"}">symbols</button>'
+            if "<title>" in drawn
+            else ""
+        )
+        writer.body.append(f'<span class="tex-box">{drawn}</span>{button}</div>\n')
         raise nodes.SkipNode
 
     def finish(self, app: Sphinx, exception: Exception | None) -> None:
         if self._typesetter is not None:
             self._typesetter.close()
+
+    def to_write(self, app: Sphinx, env: BuildEnvironment) -> list[str]:
+        """All pages, when the tables of symbols are others than they were."""
+        rows = [line for line in NOTATION.read_text("utf-8").splitlines() if line.startswith("|")]
+        before, env.course_symbols = getattr(env, "course_symbols", None), rows  # type: ignore[attr-defined]
+        return [] if rows == before else sorted(env.found_docs)
 
     def _drawn(self, writer: HTML5Translator, node: nodes.Element, display: bool) -> str:
         if self._typesetter is None:
@@ -126,10 +172,13 @@ class Mathematics:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     mathematics = Mathematics(app)
+    app.add_js_file("symbols.js", loading_method="defer")
     app.add_html_math_renderer(
         "drawn",
         (mathematics.inline, None),
         (mathematics.block, None),  # type: ignore[arg-type]
     )
+    app.connect("doctree-resolved", hold_together)
+    app.connect("env-updated", mathematics.to_write)
     app.connect("build-finished", mathematics.finish)
     return {"parallel_read_safe": True, "parallel_write_safe": False}

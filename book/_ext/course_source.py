@@ -8,6 +8,7 @@ changes.
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from course_paths import SRC, relative
@@ -20,6 +21,8 @@ from sphinx.util.docutils import SphinxDirective
 
 LOGGER = logging.getLogger(__name__)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+# A docstring names an equation of the book by its label.
+LABEL = re.compile(r"``(eq-[a-z0-9-]+)``")
 
 
 def module_file(dotted: str) -> Path | None:
@@ -52,7 +55,9 @@ def _within(module: str, names: list[str]) -> tuple[list[Path], Definition]:
     found = _definition(tree.body, names)
     if found is not None:
         return [path], found
-    for statement in tree.body:
+    # Names that are imported at first use stand below `if TYPE_CHECKING:`.
+    later = [s for block in tree.body if isinstance(block, ast.If) for s in block.body]
+    for statement in [*tree.body, *later]:
         if not isinstance(statement, ast.ImportFrom):
             continue
         for alias in statement.names:
@@ -76,6 +81,11 @@ def _absolute(module: str, path: Path, statement: ast.ImportFrom) -> str:
     package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
     package = package[: len(package) - statement.level + 1]
     return ".".join([*package, *([statement.module] if statement.module else [])])
+
+
+def labels_in(definition: Definition) -> list[str]:
+    """Return the labels of equations that a docstring names, each once."""
+    return list(dict.fromkeys(LABEL.findall(ast.get_docstring(definition) or "")))
 
 
 def source_text(path: Path, found: Definition, with_docstring: bool = True) -> str:
@@ -115,6 +125,8 @@ class Source(SphinxDirective):
         caption = nodes.caption("", "")
         caption += self._title(name, found)
         caption += nodes.inline("", f" in {relative(files[-1])}", classes=["source-path"])
+        if labels := labels_in(found):
+            caption += nodes.inline("", "", trace_labels=labels)  # course_trace fills it
         box += caption
         box += nodes.literal_block(text, text, language="python")
         self.set_source_info(box)

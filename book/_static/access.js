@@ -45,7 +45,7 @@
     const copied = chosen.getRangeAt(0).cloneContents();
     const drawings = copied.querySelectorAll("svg.tex");
     if (!drawings.length) return;
-    copied.querySelectorAll(".tex-read").forEach((words) => words.remove());
+    copied.querySelectorAll(".tex-read, .symbols-button").forEach((words) => words.remove());
     drawings.forEach((drawing) => drawing.replaceWith(`$${drawing.dataset.tex}$`));
     const holder = document.createElement("div");
     holder.append(copied);

@@ -97,7 +97,7 @@ def test_a_symbol_says_what_it_means_under_the_pointer(page) -> None:
             "([x, y]) => document.elementFromPoint(x, y).querySelector('title')?.textContent",
             [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2],
         )
-        assert found == "reset gate and update gate of the GRU"
+        assert found == "update gate of the GRU"
 
 
 def test_a_term_says_what_it_means_under_the_pointer(page) -> None:

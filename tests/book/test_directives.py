@@ -253,7 +253,9 @@ def test_symbols_have_the_meanings_of_the_notation_page(
 ) -> None:
     text = (ROOT / "book" / "notation.md").read_text("utf-8")
     known = course_math.definitions(text, typesetter)
-    assert known["z_t"] == known["r_t"] == "reset gate and update gate of the GRU"
+    assert known["z_t"] == "update gate of the GRU"
+    assert known["r_t"] == "reset gate of the GRU"
+    assert "1/(1+e^-a)" in known["\u03c3"]
     assert known["T"] == "time steps in a sequence"
     assert course_math.meaning_of("h_t\u22121", known).startswith("state after step t \u2212 1")
     assert course_math.meaning_of("W_in", known).startswith("input weights of one block")
@@ -262,7 +264,7 @@ def test_symbols_have_the_meanings_of_the_notation_page(
     assert (known | course_math.definitions(own, typesetter))["L"] == "layers"
     assert known["L"] == "loss"
     drawn = course_math.drawing(typesetter.formula("z_t", False), "z_t", known)
-    assert "<title>reset gate and update gate of the GRU</title>" in drawn
+    assert "<title>update gate of the GRU</title>" in drawn
 
 
 # ---------------------------------------------------------------- icons

@@ -30,6 +30,7 @@ def by_torch(kind, params, x, h0, c0=None):
     return out[..., 0].detach().numpy(), c[0, :, 0].detach().numpy()
 
 
+@pytest.mark.equation("eq-gru-h", "eq-lstm-step")
 def test_scalar_cells_run_as_torch_runs_them():
     x, h0, c0 = RNG.normal(size=(5, 7, 2)), RNG.uniform(-1, 1, 5), RNG.normal(size=5)
     params, rows = random_cell(3, 2)
@@ -73,6 +74,7 @@ def test_sides_count_the_margin_as_a_side():
     np.testing.assert_array_equal(got, [-1, -1, 0, 0, 0, 1, 1])
 
 
+@pytest.mark.equation("eq-automata-half-life")
 @pytest.mark.parametrize("total", [0.5, 3.0, 6.0])
 def test_half_life_is_when_half_is_gone(total):
     # A GRU whose candidate is 0 and whose update gate has this sum, run until half is left.

@@ -24,6 +24,7 @@ def torch_step(x, h, p):
     return torch.tanh(x @ p["W_ih"].T + p["b_ih"] + h @ p["W_hh"].T + p["b_hh"])
 
 
+@pytest.mark.equation("eq-central-difference")
 def test_central_differences_of_a_known_function() -> None:
     rng = np.random.default_rng(0)
     A, v = rng.normal(size=(4, 4)), rng.normal(size=4)
@@ -33,6 +34,7 @@ def test_central_differences_of_a_known_function() -> None:
     np.testing.assert_array_equal(v, before)
 
 
+@pytest.mark.equation("eq-rnn-truncated")
 @pytest.mark.parametrize("k", [1, 2, 3, 6, 7, 9])
 def test_truncated_is_autograd_with_detach(k: int) -> None:
     doutputs, x, h0, params = draw(1)
@@ -55,6 +57,7 @@ def test_truncated_refuses_chunks_of_nothing() -> None:
         truncated_rnn_backward(*draw(1), k=0)
 
 
+@pytest.mark.equation("eq-rnn-lags")
 def test_lags_are_autograd_with_one_matrix_for_each_step() -> None:
     doutputs, x, h0, params = draw(2)
     p = {name: torch.tensor(value) for name, value in params.items()}

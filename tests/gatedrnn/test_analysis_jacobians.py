@@ -29,6 +29,7 @@ def torch_last(x, h, p):
     return h
 
 
+@pytest.mark.equation("eq-lag-jacobian")
 @pytest.mark.parametrize("seed", range(3))
 def test_jacobians_are_those_of_autograd(seed: int) -> None:
     x, h0, params = draw(seed)
@@ -50,6 +51,7 @@ def test_jacobians_are_those_of_autograd(seed: int) -> None:
     np.testing.assert_allclose(norms, expected, rtol=1e-12)
 
 
+@pytest.mark.equation("eq-decay-rate")
 def test_the_rate_of_known_curves() -> None:
     lags = np.arange(40)
     for rate in (0.3, 0.95, 1.2):
@@ -61,6 +63,7 @@ def test_the_rate_of_known_curves() -> None:
     assert fit_decay_rate(underflowing) == pytest.approx(0.5**30, rel=1e-12)
 
 
+@pytest.mark.equation("eq-decay-rate")
 def test_the_rate_minimises_squares_of_logarithms() -> None:
     rng = np.random.default_rng(0)
     norms = np.exp(rng.normal(size=20) - 0.2 * np.arange(20))
@@ -101,6 +104,7 @@ def test_a_draw_of_another_shape_is_refused() -> None:
         orthogonal_blocks(np.ones((8, 4)), 3)
 
 
+@pytest.mark.equation("eq-fate")
 @pytest.mark.parametrize("seed", range(20))
 def test_fate_is_what_the_powers_do(seed: int) -> None:
     rng = np.random.default_rng(seed)

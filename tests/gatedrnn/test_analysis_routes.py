@@ -27,6 +27,7 @@ def torch_step(x, copies, params):
     return (1 - z) * n + z * copies["direct"]
 
 
+@pytest.mark.equation("eq-gru-routes")
 @pytest.mark.parametrize("seed", range(3))
 def test_each_route_is_the_gradient_of_its_own_copy_of_the_state(seed):
     dh_next, x, h, params = draw(seed)
@@ -51,6 +52,7 @@ def confined_by_autograd(dh_T, x, h0, params, open_routes):
     return [float(torch.linalg.norm(g)) for g in reversed(grads)]
 
 
+@pytest.mark.equation("eq-gru-routes")
 @pytest.mark.parametrize("open_routes", [("direct",), ("n",), ("direct", "n"), ("z", "r"), ROUTES])
 def test_confined_gradients_are_autograd_with_the_other_routes_detached(open_routes):
     inputs = draw(5)

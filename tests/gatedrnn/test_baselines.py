@@ -19,6 +19,7 @@ NEEDS_DATA = pytest.mark.skipif(
 )
 
 
+@pytest.mark.equation("eq-window")
 @pytest.mark.parametrize(("length", "horizon"), [(1, 1), (4, 1), (3, 5), (7, 2)])
 def test_windows_are_those_of_torch_unfold(length, horizon):
     series = np.random.default_rng(0).normal(size=23)
@@ -39,6 +40,7 @@ def test_no_window_crosses_the_split_and_all_that_fit_are_there():
         windows(times, 4, 0)
 
 
+@pytest.mark.equation("eq-perplexity")
 def test_perplexity_is_exp_of_torch_cross_entropy_with_ignored_pads():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 7, 11, dtype=torch.float64, generator=generator)
@@ -55,6 +57,7 @@ def test_perplexity_is_exp_of_torch_cross_entropy_with_ignored_pads():
             perplexity([nll] * len(nothing), nothing)
 
 
+@pytest.mark.equation("eq-scale")
 def test_the_scaler_knows_the_rows_before_the_split_only():
     rng = np.random.default_rng(1)
     series = rng.normal(3.0, 2.0, size=(20, 3))
@@ -71,6 +74,7 @@ def test_the_scaler_knows_the_rows_before_the_split_only():
     assert scale[1] == 1.0
 
 
+@pytest.mark.equation("eq-persistence", "eq-seasonal-naive")
 def test_naive_forecasts_by_hand():
     history = np.array([9.0, 1.0, 2.0, 3.0])
     assert persistence(history, 3).tolist() == [3, 3, 3]
@@ -79,6 +83,7 @@ def test_naive_forecasts_by_hand():
         seasonal_naive(history, 2, 5)
 
 
+@pytest.mark.equation("eq-autoregression")
 def test_the_autoregression_continues_a_recursion_it_can_express():
     values = [1.0, -0.5]
     for _ in range(40):

@@ -88,6 +88,9 @@ def largest_difference(got, expected):
     return differences[worst]
 
 
+@pytest.mark.equation("eq-rnn-step", cases=("RNN",))
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-n", "eq-gru-h", cases=("GRU",))
+@pytest.mark.equation("eq-lstm-step", cases=("LSTM",))
 @pytest.mark.parametrize(("layer", "form", "num_layers", "bidirectional", "bias", "hx"), GRID)
 def test_layers_agree_with_torch(layer, form, num_layers, bidirectional, bias, hx, largest):
     torch.manual_seed(0)
@@ -132,6 +135,9 @@ def test_layers_agree_with_torch(layer, form, num_layers, bidirectional, bias, h
     largest["cases"] += 1
 
 
+@pytest.mark.equation("eq-rnn-step", cases=("RNNCell",))
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-n", "eq-gru-h", cases=("GRUCell",))
+@pytest.mark.equation("eq-lstm-step", cases=("LSTMCell",))
 @pytest.mark.parametrize("hx", [True, False])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("batched", [True, False])
@@ -181,6 +187,7 @@ def test_second_derivatives_agree_with_torch():
         assert (mine - torchs).abs().max() <= TOLERANCE
 
 
+@pytest.mark.equation("eq-gru-n-before", "eq-gru-h")
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_reset_before_layers_run_the_equations(num_layers, bidirectional):

@@ -19,6 +19,7 @@ def size(module):
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+@pytest.mark.equation("eq-param-count")
 @pytest.mark.parametrize(("cell", "num_layers", "bidirectional"), NETWORKS)
 def test_parameters_are_those_of_the_real_modules(cell, num_layers, bidirectional):
     options = {"num_layers": num_layers, "bidirectional": bidirectional}
@@ -28,6 +29,7 @@ def test_parameters_are_those_of_the_real_modules(cell, num_layers, bidirectiona
             assert parameter_count(cell, 7, 5, biases=biases, **options) == size(module)
 
 
+@pytest.mark.equation("eq-param-count")
 def test_the_numbers_that_the_chapter_prints():
     assert parameter_count("gru", 64, 128) == 74_496 == size(torch.nn.GRU(64, 128))
     assert parameter_count("gru", 64, 128, biases="one") == 74_112
@@ -35,6 +37,7 @@ def test_the_numbers_that_the_chapter_prints():
     assert parameter_count("lstm", 64, 128, biases="one") == 98_816
 
 
+@pytest.mark.equation("eq-param-count")
 @pytest.mark.parametrize(
     ("name", "options", "cell", "biases"),
     [
@@ -52,6 +55,7 @@ def test_parameters_are_those_of_keras(name, options, cell, biases):
     assert parameter_count(cell, 7, 5, biases=biases) == layer.count_params()
 
 
+@pytest.mark.equation("eq-multiply-adds")
 @pytest.mark.parametrize(("cell", "num_layers", "bidirectional"), NETWORKS)
 def test_multiply_adds_are_those_that_torch_counts(cell, num_layers, bidirectional):
     module = getattr(gatedrnn, cell.upper())(
@@ -63,6 +67,7 @@ def test_multiply_adds_are_those_that_torch_counts(cell, num_layers, bidirection
     assert 2 * expected == counter.get_total_flops()
 
 
+@pytest.mark.equation("eq-multiply-adds")
 def test_the_2014_form_multiplies_as_much():
     module = gatedrnn.GRU(7, 5, reset_after=False)
     with FlopCounterMode(display=False) as counter, torch.no_grad():

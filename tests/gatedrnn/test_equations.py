@@ -77,6 +77,22 @@ class Case:
         return module
 
 
+@pytest.mark.equation(
+    "eq-rnn-step", "eq-rnn-slope", "eq-rnn-backward", "eq-rnn-weights", cases=("rnn_tanh",)
+)
+@pytest.mark.equation(
+    "eq-gru-r",
+    "eq-gru-z",
+    "eq-gru-n",
+    "eq-gru-h",
+    "eq-gru-backward",
+    "eq-gru-backward-weights",
+    "eq-gru-backward-time",
+    cases=("gru",),
+)
+@pytest.mark.equation(
+    "eq-lstm-step", "eq-lstm-join", "eq-lstm-backward", "eq-lstm-backward-time", cases=("lstm",)
+)
 @pytest.mark.parametrize("biases", BIASES)
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "gru_reset_before"])
 def test_outputs_and_gradients_agree_with_torch(variant, biases):
@@ -107,6 +123,12 @@ def test_outputs_and_gradients_agree_with_torch(variant, biases):
     assert_close(case.backward(), expected, 1e-11)
 
 
+@pytest.mark.equation("eq-rnn-slope", "eq-rnn-backward", "eq-rnn-weights", cases=("rnn_tanh",))
+@pytest.mark.equation(
+    "eq-gru-backward", "eq-gru-backward-weights", "eq-gru-backward-time", cases=("gru",)
+)
+@pytest.mark.equation("eq-gru-backward-before", cases=("gru_reset_before",))
+@pytest.mark.equation("eq-lstm-join", "eq-lstm-backward", "eq-lstm-backward-time", cases=("lstm",))
 @pytest.mark.parametrize("biases", ["both", "none"])
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_backward_agrees_with_finite_differences(variant, biases):
@@ -123,6 +145,10 @@ def test_backward_without_last_state_gradient(variant):
     assert_close(case.backward(), with_zeros, 0)
 
 
+@pytest.mark.equation("eq-rnn-slope", "eq-rnn-backward", cases=("rnn_tanh",))
+@pytest.mark.equation("eq-gru-backward", "eq-gru-backward-weights", "eq-gru-routes", cases=("gru",))
+@pytest.mark.equation("eq-gru-backward-before", cases=("gru_reset_before",))
+@pytest.mark.equation("eq-lstm-join", "eq-lstm-backward", "eq-lstm-backward-time", cases=("lstm",))
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_step_backward_agrees_with_finite_differences(variant):
     case = Case(variant, seed=2)
@@ -147,6 +173,9 @@ def test_step_backward_agrees_with_finite_differences(variant):
     assert_close(got, finite_differences(loss, {"x": x, **state, **case.params}), 1e-8)
 
 
+@pytest.mark.equation(
+    "eq-gru-r", "eq-gru-z", "eq-gru-n-before", "eq-gru-h", "eq-gru-backward-before"
+)
 def test_reset_before_agrees_with_autograd_of_the_written_formula():
     case = Case("gru_reset_before", seed=3)
     t = {k: torch.tensor(v, requires_grad=True) for k, v in case.arguments().items()}

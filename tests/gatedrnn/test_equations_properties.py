@@ -1,6 +1,7 @@
 """What the text says of the cells, for any sizes and any arguments."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ def test_the_gates_lie_between_zero_and_one_with_one_value_for_each_unit(seed, *
         assert ((r > 0) & (r < 1) & (z > 0) & (z < 1) & (np.abs(n) <= 1)).all()
 
 
+@pytest.mark.equation("eq-gru-h")
 @given(seed=SEED, reset=st.sampled_from([-500.0, 0.0, 500.0]), **SIZES)
 def test_an_update_gate_of_one_keeps_the_state_whatever_the_reset_gate_is(seed, reset, **sizes):
     x, h0, params = draw(seed, "gru", **sizes)
@@ -60,6 +62,7 @@ def test_both_gates_at_zero_start_afresh(seed, **sizes):
         np.testing.assert_allclose(step(x[:, 0], h0, params), fresh, rtol=0, atol=1e-14)
 
 
+@pytest.mark.equation("eq-gru-n")
 @given(seed=SEED, **SIZES)
 def test_with_the_reset_gate_at_zero_the_recurrent_bias_of_the_candidate_vanishes(seed, **sizes):
     x, h0, params = draw(seed, "gru", **sizes)
@@ -70,6 +73,7 @@ def test_with_the_reset_gate_at_zero_the_recurrent_bias_of_the_candidate_vanishe
     np.testing.assert_allclose(got, fresh, rtol=0, atol=1e-14)
 
 
+@pytest.mark.equation("eq-gru-n", "eq-gru-n-before", "eq-gru-h")
 @given(seed=SEED, **SIZES)
 def test_a_reset_gate_of_one_and_an_update_gate_of_zero_give_a_plain_network(seed, **sizes):
     x, h0, params = draw(seed, "gru", **sizes)
@@ -81,6 +85,7 @@ def test_a_reset_gate_of_one_and_an_update_gate_of_zero_give_a_plain_network(see
         np.testing.assert_allclose(unroll(x, h0, params)[0], expected, rtol=0, atol=1e-13)
 
 
+@pytest.mark.equation("eq-lstm-step")
 @given(seed=SEED, **SIZES)
 def test_an_lstm_that_forgets_nothing_and_takes_nothing_keeps_its_cell(seed, **sizes):
     x, h0, params = draw(seed, "lstm", **sizes)

@@ -83,6 +83,8 @@ def tile_steps(request, monkeypatch):
     return request.param
 
 
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-n", "eq-gru-h", cases=("gru",))
+@pytest.mark.equation("eq-lstm-step", cases=("lstm",))
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("bias", [True, False])
@@ -96,6 +98,8 @@ def test_equals_the_library(kind, recompute, bias, T, tile_steps):
     assert_equal(gradients(ours, sources), gradients(theirs, sources), torch.float64)
 
 
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-n", "eq-gru-h", cases=("gru",))
+@pytest.mark.equation("eq-lstm-step", cases=("lstm",))
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -19,6 +19,7 @@ def case(T, B, D, H, bias, dtype=np.float64):
     return x, h0, params, doutputs
 
 
+@pytest.mark.equation("eq-gru-h")
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("T", [1, 2, 7])
 def test_equals_the_equations(T, bias):
@@ -37,6 +38,7 @@ def test_equals_the_equations(T, bias):
         assert np.array_equal(params[name], value), name
 
 
+@pytest.mark.equation("eq-gru-h")
 def test_equals_torch_in_float32():
     x, h0, params, doutputs = case(40, 8, 5, 32, bias=True, dtype=np.float32)
     layer = nn.GRU(5, 32, batch_first=True)

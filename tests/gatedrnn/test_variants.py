@@ -59,6 +59,10 @@ def by_torch(kind, blocks, layer, order, changes):
     return module
 
 
+@pytest.mark.equation("eq-rnn-step", cases=("RNN",))
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-n", "eq-gru-h", cases=("GRU",))
+@pytest.mark.equation("eq-lstm-step", cases=("LSTM",))
+@pytest.mark.equation("eq-lstm-cifg", cases=("LSTM, coupled gates",))
 @pytest.mark.parametrize(
     ("name", "kind", "order", "changes"),
     [
@@ -121,6 +125,8 @@ def written_out(name, layer, x):
     return torch.stack(outputs, dim=1)
 
 
+@pytest.mark.equation("eq-gru-n-before", cases=("GRU, reset before",))
+@pytest.mark.equation("eq-lstm-peepholes", cases=("LSTM, peepholes",))
 @pytest.mark.parametrize(
     "name",
     [
@@ -166,6 +172,7 @@ def unrolled(step, x):
     return np.stack(outputs, axis=1)
 
 
+@pytest.mark.equation("eq-lstm-step", cases=("LSTM",))
 @pytest.mark.parametrize("name", ABLATED)
 def test_the_ablated_equations_say_the_same(name):
     layer, x = drawn(name)
@@ -182,6 +189,7 @@ def test_every_flag_was_judged_and_others_are_refused():
         equations.lstm_step_ablated(x[:, 0].numpy(), state, as_numpy(layer), "no_gate")
 
 
+@pytest.mark.equation("eq-lstm-cifg", "eq-lstm-peepholes")
 def test_the_coupled_and_peephole_equations_say_the_same():
     layer, x = drawn("LSTM, coupled gates")
     params = as_numpy(layer, "fgo")

@@ -73,6 +73,10 @@ def run_keras(layer, kind):
     return outputs.detach().cpu().numpy()
 
 
+@pytest.mark.equation("eq-rnn-step", cases=("rnn",))
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-h", cases=("gru",))
+@pytest.mark.equation("eq-gru-n-before", cases=("keras_reset_before",))
+@pytest.mark.equation("eq-lstm-step", cases=("lstm",))
 @pytest.mark.parametrize("biases", ["both", "ih", "hh", "none"])
 @pytest.mark.parametrize(("kind", "name", "options"), KERAS_CASES)
 def test_keras_computes_the_same_with_our_weights(kind, name, options, biases):
@@ -158,6 +162,10 @@ def run_onnx(kind, params, attributes):
     return session.run(["Y"], arrays)[0][:, 0].transpose(1, 0, 2)
 
 
+@pytest.mark.equation("eq-rnn-step", cases=("rnn",))
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-h", cases=("gru",))
+@pytest.mark.equation("eq-gru-n-before", cases=("onnx_reset_before",))
+@pytest.mark.equation("eq-lstm-step", cases=("lstm",))
 @pytest.mark.parametrize("biases", ["both", "ih", "none"])
 @pytest.mark.parametrize(("kind", "name", "attributes"), ONNX_CASES)
 def test_onnx_runtime_computes_the_same_with_our_weights(kind, name, attributes, biases):
@@ -181,6 +189,7 @@ def test_chung_2014_as_written_in_the_paper():
     assert_close({"h": h}, {"h": expected}, 1e-13)
 
 
+@pytest.mark.equation("eq-gru-r", "eq-gru-z", "eq-gru-n-before", "eq-gru-h")
 def test_cho_2014_as_written_in_the_paper():
     """h = z h + (1 - z) tanh(W x + U (r * h)): Cho et al. 2014, version 3, equations 5 to 8."""
     params = random_params(np.random.default_rng(6), "gru")
