@@ -11,7 +11,6 @@ import io
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import nbformat
 
 from grader import course, job, notebooks, record, submission, units
-from grader.files import write_text
+from grader.files import part_in, sweep, write_text
 from grader.job import Job
 from grader.plan import Plan
 from grader.report import book_links
@@ -133,7 +132,9 @@ class Classroom:
             raise ClassFault(f"{root} exists already and is not empty; choose another folder.")
         root = root.absolute()
         root.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+        sweep(root.parent)
+        partial = part_in(root.parent)
+        partial.mkdir()
         try:
             for name in FOLDERS:
                 (partial / name).mkdir()
@@ -214,8 +215,12 @@ class Classroom:
         write_text(target, notebooks.text_of(notebooks.source_notebook(slug)))
         folder = self.root / "release" / slug
         kept = folder.with_name(f".{slug}.kept")
+        sweep(self.source, 1)
+        sweep(folder.parent)
         if folder.exists() and not kept.exists():
-            shutil.copytree(folder, kept)
+            copy = part_in(folder.parent)
+            shutil.copytree(folder, copy)
+            os.replace(copy, kept)
         try:
             self.convert(GenerateAssignment, slug)
         except BaseException:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from grader import sheet
 from grader.classroom import CONFIG, ClassFault, Classroom
+from grader.files import sweep
 from grader.grades import Grade, grades
 from grader.sheet import Raw, Value
 
@@ -34,6 +35,7 @@ def export(
     head, rows = _FORMS[form](found, _titles(room))
     name = "grades.csv" if form == "csv" else f"grades-{form}.csv"
     target = (to or room.root / name).absolute()
+    sweep(target.parent)
     sheet.write(target, head, rows, encoding="utf-8")
     return target, list(_warnings(form, found))
 

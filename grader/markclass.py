@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from grader import course
 from grader.classroom import Classroom, HandIn, Taken
-from grader.files import printable
+from grader.files import printable, sweep
 from grader.gradebook import Held, flag
 from grader.gradebook import held as read_gradebook
 from grader.pool import Crew, Here, Local, do_all
@@ -59,6 +59,8 @@ def mark_class(
     `show` is given a line for each mark, `say` a sentence about the workers, when there is one.
     """
     hand_ins = room.hand_ins(slugs, student)
+    for folder in (room.records, room.autograded):
+        sweep(folder, 2)
     for slug in dict.fromkeys(h.slug for h in hand_ins):
         room.unit(slug)  # a fault of the course speaks before anything is marked
     outcome = Outcome()
