@@ -116,7 +116,7 @@ def _collect(arguments: argparse.Namespace) -> int:
     return 1 if unplaced and not placed else 0
 
 
-def _mark(arguments: argparse.Namespace) -> None:
+def _mark(arguments: argparse.Namespace) -> int:
     from grader.classroom import Classroom
     from grader.markclass import mark_class
     from grader.summary import class_table
@@ -136,13 +136,17 @@ def _mark(arguments: argparse.Namespace) -> None:
         _say(remark)
     total = len(outcome.records)
     if not total:
-        print("Nothing has been handed in to a released unit; see submitted/ and `grader release`.")
-        return
+        if not outcome.refused:
+            print(
+                "Nothing has been handed in to a released unit; see submitted/ and `grader release`."
+            )
+        return 1 if outcome.refused else 0
     print(class_table(outcome.records, slugs or room.released()))
     print(
         f"{total} hand-ins: {outcome.marked} marked, {outcome.kept} unchanged since they were "
         f"marked, {outcome.entered} entered in the gradebook; {time.monotonic() - started:.1f} s."
     )
+    return 1 if outcome.refused else 0
 
 
 def _line_for_a_terminal() -> Callable[[str], None] | None:

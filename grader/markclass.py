@@ -8,16 +8,17 @@ the gradebook already is left alone.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tqdm import tqdm
 
 from grader import course
-from grader.classroom import Classroom, HandIn, Taken
+from grader.classroom import ClassFault, Classroom, HandIn, Taken
 from grader.files import printable, sweep
 from grader.gradebook import Held, flag
 from grader.gradebook import held as read_gradebook
@@ -28,6 +29,13 @@ _TIMES = 3
 #: Records are entered together, this many at most and this many seconds late at most: each time
 #: the gradebook waits for the disk.
 _TOGETHER, _SECONDS = 25, 1.0
+#: So many records refused one after another are no fault of theirs.
+_REFUSED = 10
+#: What a file's fault says of one file alone; any other (a full disk, say) is of the whole class.
+_OF_ONE = {
+    errno.EACCES, errno.EPERM, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ,
+    errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY,
+}  # fmt: skip
 
 
 @dataclass
@@ -38,6 +46,8 @@ class Outcome:
     marked: int = 0
     kept: int = 0
     entered: int = 0
+    #: Marks that could not be kept or entered; a remark names each.
+    refused: int = 0
     #: Sentences about what a person should look at beside the records.
     remarks: list[str] = field(default_factory=list)
 
@@ -96,7 +106,8 @@ def _mark_all(
 ) -> None:
     bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False, smoothing=0.1)
     with bar, contextlib.closing(crew), register:
-        for taken, made in _judge_all(room, todo, crew, seed):
+        all_taken = (room.take(hand_in, seed) for hand_in in todo)
+        for taken, made in do_all(crew, ((taken, taken.job) for taken in all_taken)):
             bar.set_postfix_str(printable(f"{taken.hand_in.student} {taken.hand_in.slug}"))
             register.add(taken, made)
             bar.update()
@@ -115,12 +126,16 @@ class _Register:
         self._outcome = outcome
         self._waiting: list[tuple[Taken, dict[str, Any]]] = []
         self._since = 0.0
+        self._refused: set[HandIn] = set()
+        self._in_a_row = 0
 
     def bring_in_step(self, hand_ins: list[HandIn]) -> list[HandIn]:
         """Enter the records that are there already; the hand-ins that have none."""
         todo = []
         with self:
             for hand_in in hand_ins:
+                if hand_in in self._refused:
+                    continue  # a remark speaks of it
                 if not os.path.lexists(hand_in.path.parent):
                     continue  # `look_for_gone` speaks of it
                 taken = self._room.take(hand_in)
@@ -138,7 +153,12 @@ class _Register:
         return todo
 
     def add(self, taken: Taken, made: dict[str, Any]) -> None:
-        """Take a record that was made just now."""
+        """Take a record that was made just now: keep it, then enter it."""
+        try:
+            made = self._room.keep(taken.hand_in, made)
+        except Exception as error:
+            self._refuse(taken, made, error, "kept")
+            return
         self._outcome.records[taken.hand_in.student, taken.hand_in.slug] = made
         self._outcome.marked += 1
         self._enter(taken, made)
@@ -162,14 +182,55 @@ class _Register:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((taken, made))
-        self._outcome.entered += 1
         if len(self._waiting) >= _TOGETHER or time.monotonic() - self._since > _SECONDS:
             self._write()
 
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if waiting:
+        if not waiting:
+            return
+        try:
             self._room.enter(self._gradebook, waiting)
+        except Exception as error:
+            if _of_all(error):
+                raise
+            self._write_alone(waiting)
+        else:
+            self._outcome.entered += len(waiting)
+            self._in_a_row = 0
+
+    def _write_alone(self, waiting: list[tuple[Taken, dict[str, Any]]]) -> None:
+        """Enter records one by one: together they were refused, and most often one is at fault."""
+        for taken, made in waiting:
+            try:
+                self._room.enter(self._gradebook, [(taken, made)])
+            except Exception as error:
+                self._refuse(taken, made, error, "entered in the gradebook")
+            else:
+                self._outcome.entered += 1
+                self._in_a_row = 0
+
+    def _refuse(self, taken: Taken, made: dict[str, Any], error: Exception, what: str) -> None:
+        """Name a mark that cannot be kept or entered; raises what concerns the whole class."""
+        if _of_all(error):
+            raise error
+        self._in_a_row += 1
+        if self._in_a_row >= _REFUSED:
+            raise ClassFault(
+                f"{_REFUSED} marks one after another could not be {what} ({_words(error)}), so "
+                "marking stopped; what is marked is kept, and the same command goes on from there."
+            ) from error
+        student, slug = taken.hand_in.student, taken.hand_in.slug
+        self._refused.add(taken.hand_in)
+        self._outcome.refused += 1
+        kept = "" if what == "kept" else " Its record is kept."
+        self._outcome.remarks.append(
+            f"The mark of {printable(student)!r} in {slug!r} could not be {what} "
+            f"({_words(error)}).{kept} Mend that, and the next `grader mark` tries it again."
+        )
+        before = self._held.get(slug, {}).get(student)
+        if before is not None and not before.waiting:
+            flag(self._gradebook, slug, [student])  # of an earlier hand-in: not to stand in silence
 
     def __enter__(self) -> None:
         pass
@@ -191,16 +252,26 @@ def line(hand_in: HandIn, made: dict[str, Any]) -> str:
     return printable(text).rstrip()
 
 
+# ---------------------------------------------------------------- faults
+
+
+def _of_all(error: Exception) -> bool:
+    """Whether a fault concerns the gradebook or the disk as a whole, and not one record."""
+    from sqlalchemy import exc
+
+    if isinstance(error, exc.DBAPIError):
+        one = isinstance(error, exc.DataError | exc.IntegrityError | exc.NotSupportedError)
+        return error.connection_invalidated or not one
+    return isinstance(error, OSError) and error.errno not in _OF_ONE
+
+
+def _words(error: Exception) -> str:
+    """A fault on one line."""
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return printable(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__)[:300]
+
+
 # ---------------------------------------------------------------- judging
-
-
-def _judge_all(
-    room: Classroom, todo: list[HandIn], crew: Crew, seed: int | None
-) -> Iterator[tuple[Taken, dict[str, Any]]]:
-    all_taken = (room.take(hand_in, seed) for hand_in in todo)
-    jobs = ((taken, taken.job) for taken in all_taken)
-    for taken, made in do_all(crew, jobs):
-        yield taken, room.keep(taken.hand_in, made)
 
 
 def _crew(
