@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import glob
 import io
+import itertools
 import logging
 import os
 import shutil
@@ -19,7 +21,7 @@ from typing import Any
 import nbformat
 
 from grader import course, job, notebooks, record, submission, units
-from grader.files import part_in, sweep, write_text
+from grader.files import brief, part_in, sweep, write_text
 from grader.job import Job
 from grader.plan import Plan
 from grader.report import book_links
@@ -195,6 +197,8 @@ class Classroom:
         from nbgrader.converters import NbGraderException
 
         log, words = _log_to_memory()
+        if glob.has_magic(str(self.root)):
+            raise ClassFault(f"nbgrader cannot work in {self.root}: rename it, without * ? and [.")
         made = converter(coursedir=self.coursedir(slug, student), config=self.config(), log=log)
         made.force = True
         try:
@@ -261,8 +265,20 @@ class Classroom:
         """Everyone who has a folder among the hand-ins."""
         if not self.submitted.is_dir():  # a zip can lose an empty folder
             return []
-        names = (e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
-        return sorted(_as_text(name) for name in names)
+        with os.scandir(self.submitted) as entries:
+            names = [
+                e.name for e in entries if not e.name.startswith(".") or self._hands_in(e.path)
+            ]
+        found = sorted(map(_as_text, names))
+        if twice := next((a for a, b in itertools.pairwise(found) if a == b), None):
+            raise ClassFault(
+                f"Two folders in {self.submitted} are both read as {brief(twice)!r}; rename one."
+            )
+        return found
+
+    def _hands_in(self, folder: str) -> bool:
+        """Whether a hidden folder is a student's all the same: it holds a unit."""
+        return any(os.path.lexists(os.path.join(folder, slug)) for slug in self.released())
 
     def hand_ins(self, slugs: list[str] | None = None, student: str | None = None) -> list[HandIn]:
         """What is to be marked: each folder STUDENT/UNIT among the hand-ins."""
@@ -283,7 +299,7 @@ class Classroom:
     def _folder_of(self, student: str) -> Path:
         """The folder of a student's hand-ins, whose name on the disk may be no text."""
         folder = self.submitted / student
-        if "\\" in student and not os.path.lexists(folder):
+        if "\\" in student and not os.path.lexists(folder) and self.submitted.is_dir():
             named = (e.name for e in os.scandir(self.submitted) if _as_text(e.name) == student)
             return self.submitted / next(named, student)
         return folder
@@ -413,7 +429,7 @@ def _no_student(name: str, known: list[str]) -> str:
 
     close = difflib.get_close_matches(name, known, 1)
     tail = f"did you mean {close[0]!r}?" if close else "nothing has been handed in under that name."
-    return f"There is no student {name!r} in this class; {tail}"
+    return f"There is no student {brief(name)!r} in this class; {tail}"
 
 
 def _quiet() -> logging.Logger:

@@ -138,7 +138,8 @@ def _mark(arguments: argparse.Namespace) -> int:
     if not total:
         if not outcome.refused:
             print(
-                "Nothing has been handed in to a released unit; see submitted/ and `grader release`."
+                "Nothing has been handed in to a released unit; "
+                "see submitted/ and `grader release`."
             )
         return 1 if outcome.refused else 0
     print(class_table(outcome.records, slugs or room.released()))
@@ -154,13 +155,16 @@ def _line_for_a_terminal() -> Callable[[str], None] | None:
     return print if sys.stdout.isatty() else None
 
 
-def _feedback(arguments: argparse.Namespace) -> None:
+def _feedback(arguments: argparse.Namespace) -> int:
     from grader.classroom import Classroom
     from grader.givebacks import give_back
 
     room = Classroom.open(arguments.dir)
-    made = give_back(room, arguments.student)
+    made, faults = give_back(room, arguments.student)
+    for fault in faults:
+        _say(fault)
     print(f"{made} pages in {room.root / 'feedback'}")
+    return 1 if faults else 0
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -62,7 +62,7 @@ def demo(into: Path, jobs: int | None = None) -> None:
         if why := trial():
             print(f"Marked without a seal, as plain processes: {why}; see `grader doctor`.")
         outcome = mark_class(room, jobs=jobs)
-        pages = give_back(room)
+        pages, _ = give_back(room)
         export(room)
         _move(partial / "class", into)
     finally:

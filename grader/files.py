@@ -7,6 +7,7 @@ that a later run can tell what is left from what is being written, and takes the
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
@@ -119,12 +120,33 @@ def _started(pid: int) -> int:
         return 0
 
 
+# ---------------------------------------------------------------- faults
+
+#: What a fault says of one file alone; any other (a full disk, say) is of the whole class.
+_OF_ONE = {
+    errno.EACCES, errno.EPERM, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ,
+    errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY,
+}  # fmt: skip
+
+
+def of_one_file(error: OSError) -> bool:
+    """Whether a fault is of the file that was asked for, and another file may be well."""
+    return error.errno in _OF_ONE
+
+
 # ---------------------------------------------------------------- texts
 
 
 def printable(text: str) -> str:
     """A text on one line, without what a terminal would take for a command."""
     return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def brief(text: str, length: int = 60) -> str:
+    """A text on one line of at most `length` signs: its start and its end."""
+    text = printable(text)
+    half = (length - 1) // 2
+    return text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
 
 
 def room(text: str) -> int:

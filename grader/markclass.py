@@ -8,7 +8,6 @@ the gradebook already is left alone.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Callable
@@ -19,8 +18,8 @@ from tqdm import tqdm
 
 from grader import course
 from grader.classroom import ClassFault, Classroom, HandIn, Taken
-from grader.files import printable, sweep
-from grader.gradebook import Held, flag
+from grader.files import brief, of_one_file, printable, sweep
+from grader.gradebook import Held, NameTooLong, flag
 from grader.gradebook import held as read_gradebook
 from grader.pool import Crew, Here, Local, do_all
 
@@ -31,11 +30,6 @@ _TIMES = 3
 _TOGETHER, _SECONDS = 25, 1.0
 #: So many records refused one after another are no fault of theirs.
 _REFUSED = 10
-#: What a file's fault says of one file alone; any other (a full disk, say) is of the whole class.
-_OF_ONE = {
-    errno.EACCES, errno.EPERM, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ,
-    errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY,
-}  # fmt: skip
 
 
 @dataclass
@@ -91,8 +85,8 @@ def mark_class(
 
 def _restless(hand_in: HandIn) -> str:
     return (
-        f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed each time it was marked; "
-        "its mark is of what was there before: run the command again."
+        f"The hand-in of {brief(hand_in.student)} to {hand_in.slug!r} changed each time it was "
+        "marked; its mark is of what was there before: run the command again."
     )
 
 
@@ -108,7 +102,7 @@ def _mark_all(
     with bar, contextlib.closing(crew), register:
         all_taken = (room.take(hand_in, seed) for hand_in in todo)
         for taken, made in do_all(crew, ((taken, taken.job) for taken in all_taken)):
-            bar.set_postfix_str(printable(f"{taken.hand_in.student} {taken.hand_in.slug}"))
+            bar.set_postfix_str(printable(f"{brief(taken.hand_in.student)} {taken.hand_in.slug}"))
             register.add(taken, made)
             bar.update()
             if show is not None:
@@ -173,8 +167,8 @@ class _Register:
             if unflagged:
                 flag(self._gradebook, slug, unflagged)
             self._outcome.remarks += [
-                f"The hand-in of {name} to {slug!r} is not there any more; the score stays in the "
-                "gradebook and is flagged for you."
+                f"The hand-in of {brief(name)} to {slug!r} is not there any more; the score stays "
+                "in the gradebook and is flagged for you."
                 for name in gone
             ]
 
@@ -225,7 +219,7 @@ class _Register:
         self._outcome.refused += 1
         kept = "" if what == "kept" else " Its record is kept."
         self._outcome.remarks.append(
-            f"The mark of {printable(student)!r} in {slug!r} could not be {what} "
+            f"The mark of {brief(student)!r} in {slug!r} could not be {what} "
             f"({_words(error)}).{kept} Mend that, and the next `grader mark` tries it again."
         )
         before = self._held.get(slug, {}).get(student)
@@ -248,7 +242,7 @@ def line(hand_in: HandIn, made: dict[str, Any]) -> str:
 
     points = f"{number(made['earned'])} of {number(made['worth'])}"
     said = "; ".join(notes(made))
-    text = f"{hand_in.student:<20} {hand_in.slug:<12} {points:>10}  {said[:160]}"
+    text = f"{brief(hand_in.student):<20} {hand_in.slug:<12} {points:>10}  {said[:160]}"
     return printable(text).rstrip()
 
 
@@ -262,13 +256,17 @@ def _of_all(error: Exception) -> bool:
     if isinstance(error, exc.DBAPIError):
         one = isinstance(error, exc.DataError | exc.IntegrityError | exc.NotSupportedError)
         return error.connection_invalidated or not one
-    return isinstance(error, OSError) and error.errno not in _OF_ONE
+    return isinstance(error, OSError) and not of_one_file(error)
 
 
 def _words(error: Exception) -> str:
     """A fault on one line."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, NameTooLong):
+        return str(error)
     said = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return printable(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__)[:300]
+    return brief(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__, 300)
 
 
 # ---------------------------------------------------------------- judging
