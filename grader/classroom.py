@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
 import glob
 import io
 import itertools
 import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from typing import Any
 import nbformat
 
 from grader import course, job, notebooks, record, submission, units
+from grader.booklinks import lead_out
 from grader.files import brief, part_in, sweep, write_text
 from grader.job import Job
 from grader.plan import Plan
@@ -44,6 +47,8 @@ configure(c)
 # c.Grader.limits = {"call": 10, "notebook": 180}
 # The names of the units' columns in your learning platform:
 # c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
+# The address of your book's chapters, for the links in notebooks and reports; then release again:
+# c.Grader.book = "https://HOST/PATH/book"
 # Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
 # c.Grader.unsealed = True
 # Another database than gradebook.db (pip install 'gatedrnn[postgres]'):
@@ -99,11 +104,8 @@ class Classroom:
         self._factory = factory
         self.unsealed = False
         self.limits = limits or Limits()
-        self.links: dict[str, str] = {}
-        if os.environ.get("GATEDRNN_BOOK"):
-            places = [e.see for slug in units.slugs() for e in units.exercises(slug)]
-            places += [m.see for slug in units.slugs() for m in units.misconceptions(slug) if m.see]
-            self.links = book_links(places, self.root)
+        #: The address of the book's chapters, where there is one.
+        self.book = os.environ.get("GATEDRNN_BOOK", "")
         self.source = self.root / "source"
         self.submitted = self.root / "submitted"
         self.autograded = self.root / "autograded"
@@ -124,7 +126,14 @@ class Classroom:
             )
         room = cls(root)
         room.limits = room._own_limits()
-        room.unsealed = "Grader" in room.config() and bool(room.config().Grader.get("unsealed"))
+        own = room.config().get("Grader", {})
+        room.unsealed = bool(own.get("unsealed"))
+        room.book = own.get("book", room.book)
+        if room.book and not re.match("https?://", str(room.book)):
+            raise ClassFault(
+                f"{CONFIG} sets c.Grader.book to {room.book!r}; expected an address that begins "
+                "with https://."
+            )
         return room
 
     @classmethod
@@ -152,6 +161,15 @@ class Classroom:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         return cls(root)
+
+    @functools.cached_property
+    def links(self) -> dict[str, str]:
+        """Place in the book -> its address, where the class knows the book's."""
+        if not self.book:
+            return {}
+        places = [e.see for slug in units.slugs() for e in units.exercises(slug)]
+        places += [m.see for slug in units.slugs() for m in units.misconceptions(slug) if m.see]
+        return book_links(places, self.root, self.book)
 
     def _own_limits(self) -> Limits:
         """The limits that the class's configuration sets, over the usual ones."""
@@ -216,7 +234,11 @@ class Classroom:
 
         target = self.source / slug / f"{slug}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, notebooks.text_of(notebooks.source_notebook(slug)))
+        notebook = notebooks.source_notebook(slug)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = lead_out(cell.source, self.book)
+        write_text(target, notebooks.text_of(notebook))
         folder = self.root / "release" / slug
         kept = folder.with_name(f".{slug}.kept")
         sweep(self.source, 1)
