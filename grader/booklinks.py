@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
-_LINK = re.compile(r"\[([^\]]+)\]\(\.\./\.\./book/(\w+)\.md(#[\w-]+)?\)")
+_LINK = re.compile(r"\[([^][]+)\]\(\.\./\.\./book/(\w+)\.md(#[\w-]+)?\)")
 
 
 def lead_out(text: str, address: str = "") -> str:

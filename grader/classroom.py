@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import shutil
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,23 @@ class ClassFault(RuntimeError):
     """A class that cannot be made or used; the message is one sentence that says what to do."""
 
 
+def gradebook_fault(text: str) -> str:
+    """What the database says of a fault, as one sentence that says what to do."""
+    if "locked" in text:
+        return (
+            "The gradebook is in use by another program; close formgrader or the other command, "
+            "and run this one again."
+        )
+    if "disk is full" in text or "No space left" in text:
+        return "The disk is full while writing the gradebook; free some space and run it again."
+    if "readonly" in text:
+        return "The gradebook may not be written; change its permissions and run it again."
+    if "not a database" in text or "malformed" in text:
+        return "gradebook.db is not a database any more; put a copy back that you trust."
+    first = text.strip().splitlines()[0] if text.strip() else "unknown fault"
+    return f"The gradebook cannot be used: {first}"
+
+
 @dataclass(frozen=True)
 class HandIn:
     """One place where a student hands in one unit."""
@@ -120,14 +138,19 @@ class Classroom:
             raise ClassFault(
                 f"There is no folder {root}; `grader init {root}` makes a class there."
             )
-        if not (root / CONFIG).is_file():
+        if not (root / CONFIG).is_file() or root.resolve() == units.ROOT:
             raise ClassFault(
-                f"{root} is not a class: it has no {CONFIG}; `grader init` makes a new class."
+                f"{root} is not a class: it has no {CONFIG} of a class; `grader init` makes a new "
+                "class."
             )
         room = cls(root)
         room.limits = room._own_limits()
         own = room.config().get("Grader", {})
-        room.unsealed = bool(own.get("unsealed"))
+        room.unsealed = own.get("unsealed", False)
+        if not isinstance(room.unsealed, bool):
+            raise ClassFault(
+                f"{CONFIG} sets c.Grader.unsealed to {room.unsealed!r}; expected True or False."
+            )
         room.book = own.get("book", room.book)
         if room.book and not re.match("https?://", str(room.book)):
             raise ClassFault(
@@ -145,7 +168,11 @@ class Classroom:
         root.parent.mkdir(parents=True, exist_ok=True)
         sweep(root.parent)
         partial = part_in(root.parent)
-        partial.mkdir()
+        try:
+            partial.mkdir()
+        except OSError as error:
+            error.filename = str(root)  # the name that a person knows
+            raise
         try:
             for name in FOLDERS:
                 (partial / name).mkdir()
@@ -173,13 +200,22 @@ class Classroom:
 
     def _own_limits(self) -> Limits:
         """The limits that the class's configuration sets, over the usual ones."""
-        own = dict(self.config().Grader.get("limits", {})) if "Grader" in self.config() else {}
+        own = self.config().get("Grader", {}).get("limits", {})
         known = Limits().asdict()
+        if not isinstance(own, dict):
+            raise ClassFault(f"{CONFIG} sets c.Grader.limits to {own!r}; expected a dictionary.")
         if unknown := sorted(set(own) - set(known)):
             raise ClassFault(
                 f"{CONFIG} sets the limit {unknown[0]!r}, which does not exist; "
                 f"there are: {', '.join(known)}."
             )
+        for name, value in own.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value < float("inf"):
+                raise ClassFault(
+                    f"{CONFIG} sets the limit {name!r} to {value!r}; expected a number, not below "
+                    "zero."
+                )
         return Limits(**own)
 
     # ------------------------------------------------------------ nbgrader
@@ -188,7 +224,14 @@ class Classroom:
         """The class's configuration, as nbgrader reads it."""
         from traitlets.config.loader import PyFileConfigLoader
 
-        return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        try:
+            return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        except (Exception, SystemExit) as error:  # it is a program, and can fail in every way
+            line = _line_in(error, str(self.root / CONFIG))
+            words = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise ClassFault(
+                f"{self.root / CONFIG} cannot be read{line}: {type(error).__name__}: {words}"
+            ) from None
 
     def coursedir(self, slug: str = "", student: str = "*") -> Any:
         from nbgrader.coursedir import CourseDirectory
@@ -207,7 +250,14 @@ class Classroom:
 
         put_interpreter_first()
         directory = self.coursedir()
-        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+        try:
+            opened = Gradebook(directory.db_url, directory.course_id)
+        except ModuleNotFoundError as error:
+            raise ClassFault(
+                f"The gradebook's db_url needs the Python package {error.name!r}, which is not "
+                "installed (PostgreSQL: pip install 'gatedrnn[postgres]')."
+            ) from None
+        with opened as gradebook:
             yield gradebook
 
     def convert(self, converter: type, slug: str, student: str = "*") -> None:
@@ -224,6 +274,8 @@ class Classroom:
         except (NbGraderException, SystemExit):
             lines = [line for line in words.getvalue().splitlines() if line.strip()]
             last = next((x for x in reversed(lines) if "Error" in x), lines[-1] if lines else "")
+            if "sqlalchemy" in last:
+                raise ClassFault(gradebook_fault(last)) from None
             raise ClassFault(f"nbgrader could not finish {slug!r}: {last}") from None
 
     # ------------------------------------------------------------ releasing
@@ -272,8 +324,14 @@ class Classroom:
                     f"{slug!r} has not been released in this class; "
                     f"`grader release {self.root} {slug}` does it."
                 )
-            self._units[slug] = course.unit_source(slug, path)
-            self._texts[slug] = path.read_text("utf-8")
+            try:
+                self._texts[slug] = path.read_text("utf-8")
+                self._units[slug] = course.unit_source(slug, path)
+            except (ValueError, KeyError, AttributeError):
+                raise ClassFault(
+                    f"{path} is not a notebook any more; `grader release {self.root} {slug}` makes "
+                    "it again."
+                ) from None
         return self._units[slug]
 
     def unit_text(self, slug: str) -> str:
@@ -452,6 +510,14 @@ def _no_student(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, 1)
     tail = f"did you mean {close[0]!r}?" if close else "nothing has been handed in under that name."
     return f"There is no student {brief(name)!r} in this class; {tail}"
+
+
+def _line_in(error: BaseException, path: str) -> str:
+    """Where in the file at `path` a fault arose: ", line 3", or nothing when that is not known."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}" if error.lineno else ""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    return f", line {lines[-1]}" if lines else ""
 
 
 def _quiet() -> logging.Logger:

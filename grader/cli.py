@@ -36,7 +36,7 @@ def _say(words: str) -> None:
 
 def _explain(error: Exception) -> str | None:
     """One sentence about a fault that an instructor can mend; None for a fault of ours."""
-    from grader.classroom import ClassFault
+    from grader.classroom import CONFIG, ClassFault, gradebook_fault
     from grader.course import CourseFault
     from grader.engine import ChecksUnreadable
     from grader.marking import MarkingFault
@@ -51,7 +51,9 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return _explain_system(error)
     if type(error).__module__.startswith("sqlalchemy"):
-        return _explain_database(str(error))
+        return gradebook_fault(str(error))
+    if type(error).__module__.startswith("traitlets"):
+        return f"{CONFIG} sets what nbgrader does not take: {error}"
     return None
 
 
@@ -62,20 +64,6 @@ def _explain_system(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{where} may not be written or read; change its permissions and run it again."
     return f"{error.strerror or error}: {where}."
-
-
-def _explain_database(text: str) -> str:
-    if "locked" in text:
-        return (
-            "The gradebook is in use by another program; close formgrader or the other command, "
-            "and run this one again."
-        )
-    if "full" in text:
-        return "The disk is full while writing the gradebook; free some space and run it again."
-    if "not a database" in text or "malformed" in text:
-        return "gradebook.db is not a database any more; put a copy back that you trust."
-    first = text.strip().splitlines()[0] if text.strip() else "unknown fault"
-    return f"The gradebook cannot be used: {first}"
 
 
 # ---------------------------------------------------------------- the commands
@@ -113,7 +101,9 @@ def _collect(arguments: argparse.Namespace) -> int:
     for item in unplaced:
         _say(item)
     print(f"{len(placed)} hand-ins are in place, {len(unplaced)} files were left out.")
-    return 1 if unplaced and not placed else 0
+    if not placed and not unplaced:
+        _say(f"There is nothing to collect in {arguments.source}.")
+    return 0 if placed else 1
 
 
 def _mark(arguments: argparse.Namespace) -> int:

@@ -53,6 +53,8 @@ def collect(room: Classroom, source: Path, replace: bool = False) -> tuple[list[
         raise ClassFault(f"Nothing has been released yet: `grader release {room.root}`.")
     for folder in (room.root / "collected", room.submitted):
         sweep(folder, 2)
+    if room.root.is_relative_to(source.resolve()):
+        raise ClassFault(f"{source} holds the class itself; name the folder or zip of hand-ins.")
     roster, placed, unplaced = Roster(_known(room)), [], []
     candidates: dict[tuple[str, str], list[_Candidate]] = {}
     around: str | None = None

@@ -43,7 +43,9 @@ def export(
 def _titles(room: Classroom) -> dict[str, str]:
     """Unit -> the name of its column in the learning platform, where the class sets one."""
     config = room.config()
-    titles = dict(config.Grader.get("lms_names", {})) if "Grader" in config else {}
+    titles = config.get("Grader", {}).get("lms_names", {})
+    if not isinstance(titles, dict):
+        raise ClassFault(f"{CONFIG} sets c.Grader.lms_names to {titles!r}; expected a dictionary.")
     if unknown := sorted(set(titles) - set(room.released())):
         raise ClassFault(
             f"{CONFIG} sets a name for {unknown[0]!r}, which is no unit released in this class."

@@ -69,6 +69,8 @@ def mark_class(
         room.unit(slug)  # a fault of the course speaks before anything is marked
     outcome = Outcome()
     with room.gradebook() as gradebook:
+        for slug in dict.fromkeys(h.slug for h in hand_ins):
+            _known(room, gradebook, slug)
         held = {slug: read_gradebook(gradebook, slug) for slug in slugs or room.released()}
         register = _Register(room, gradebook, held, outcome)
         todo = register.bring_in_step(hand_ins)
@@ -81,6 +83,19 @@ def mark_class(
         outcome.remarks += [_restless(hand_in) for hand_in in todo]
         register.look_for_gone(student)
     return outcome
+
+
+def _known(room: Classroom, gradebook: Any, slug: str) -> None:
+    """Raises ClassFault when a released unit is not in the gradebook: it is another, or empty."""
+    from nbgrader.api import MissingEntry
+
+    try:
+        gradebook.find_assignment(slug)
+    except MissingEntry:
+        raise ClassFault(
+            f"The gradebook knows no assignment {slug!r}; `grader release {room.root} {slug}` puts "
+            "it there, and then `grader mark` enters all marks that were made."
+        ) from None
 
 
 def _restless(hand_in: HandIn) -> str:

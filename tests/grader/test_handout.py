@@ -161,7 +161,8 @@ def test_no_link_in_a_notebook_is_dead(given: tuple[str, Classroom], slug: str) 
     pointers = re.findall(r"\[([^\]]+)\]\(\.\./\.\./book/(\w+)\.md#?([\w-]*)\)", source)
     assert len(pointers) > 3 and source.count("](") == len(pointers)
     for words, page, anchor in pointers:
-        assert headings(page)[anchor] == words, "the words of a link are the title it leads to"
+        title = headings(page)[anchor]
+        assert title == words if anchor else title.startswith(words), "they are what it leads to"
         if address:
             place = f"{page}.html#{anchor}" if anchor else f"{page}.html"
             assert f"[{words}]({address}/{place})" in text
