@@ -85,7 +85,7 @@ def gradebook_fault(text: str) -> str:
             "and run this one again."
         )
     if "disk is full" in text or "No space left" in text:
-        return "The disk is full while writing the gradebook; free some space and run it again."
+        return "The disk is full; free some space and run the same command again."
     if "readonly" in text:
         return "The gradebook may not be written; change its permissions and run it again."
     if "not a database" in text or "malformed" in text:

@@ -11,11 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import lean, units  # noqa: F401 (lean is to be imported first)
+try:
+    from grader import lean, units  # noqa: F401 (lean is to be imported first)
+except KeyboardInterrupt:  # as in `main`, which is not there yet
+    print("grader: Stopped before anything was done.", file=sys.stderr)
+    sys.exit(130)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a fault becomes one sentence on stderr and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name may have signs that the terminal's code lacks
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments) or 0)

@@ -39,7 +39,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
-        if isinstance(error, OSError) and error.filename == str(name):
+        if isinstance(error, OSError) and error.filename in (None, str(name)):
             error.filename = str(path)  # the name that a person knows
         raise
 
