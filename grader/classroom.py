@@ -184,8 +184,10 @@ class Classroom:
             if root.exists():
                 root.rmdir()
             os.replace(partial, root)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(error, OSError):  # by the name that a person knows
+                error.filename = str(error.filename or root).replace(str(partial), str(root))
             raise
         return cls(root)
 

@@ -1,4 +1,4 @@
-"""A disk that is full and a class that may not be written: a sentence, nothing lost, and it goes on.
+"""A full disk, and a class that may not be written: a sentence, nothing lost, and it goes on.
 
 The small disk is a file system in memory that bubblewrap makes, so that no test needs to be root.
 """
