@@ -28,8 +28,8 @@ _TIMES = 3
 #: Records are entered together, this many at most and this many seconds late at most: each time
 #: the gradebook waits for the disk.
 _TOGETHER, _SECONDS = 25, 1.0
-#: So many records refused one after another are no fault of theirs.
-_REFUSED = 10
+#: So many marks that were refused are named one by one.
+_NAMED = 10
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Outcome:
     marked: int = 0
     kept: int = 0
     entered: int = 0
-    #: Marks that could not be kept or entered; a remark names each.
+    #: Marks that could not be kept or entered; remarks name the first of them.
     refused: int = 0
     #: Sentences about what a person should look at beside the records.
     remarks: list[str] = field(default_factory=list)
@@ -81,6 +81,10 @@ def mark_class(
             _mark_all(room, todo, crew, seed, register, show)
             todo = register.bring_in_step(todo)  # what has changed meanwhile
         outcome.remarks += [_restless(hand_in) for hand_in in todo]
+        if outcome.refused > _NAMED:
+            outcome.remarks.append(
+                f"{outcome.refused - _NAMED} more marks could not be kept or entered."
+            )
         register.look_for_gone(student)
     return outcome
 
@@ -136,7 +140,6 @@ class _Register:
         self._waiting: list[tuple[Taken, dict[str, Any]]] = []
         self._since = 0.0
         self._refused: set[HandIn] = set()
-        self._in_a_row = 0
 
     def bring_in_step(self, hand_ins: list[HandIn]) -> list[HandIn]:
         """Enter the records that are there already; the hand-ins that have none."""
@@ -206,7 +209,6 @@ class _Register:
             self._write_alone(waiting)
         else:
             self._outcome.entered += len(waiting)
-            self._in_a_row = 0
 
     def _write_alone(self, waiting: list[tuple[Taken, dict[str, Any]]]) -> None:
         """Enter records one by one: together they were refused, and most often one is at fault."""
@@ -217,26 +219,20 @@ class _Register:
                 self._refuse(taken, made, error, "entered in the gradebook")
             else:
                 self._outcome.entered += 1
-                self._in_a_row = 0
 
     def _refuse(self, taken: Taken, made: dict[str, Any], error: Exception, what: str) -> None:
         """Name a mark that cannot be kept or entered; raises what concerns the whole class."""
         if _of_all(error):
             raise error
-        self._in_a_row += 1
-        if self._in_a_row >= _REFUSED:
-            raise ClassFault(
-                f"{_REFUSED} marks one after another could not be {what} ({_words(error)}), so "
-                "marking stopped; what is marked is kept, and the same command goes on from there."
-            ) from error
         student, slug = taken.hand_in.student, taken.hand_in.slug
         self._refused.add(taken.hand_in)
         self._outcome.refused += 1
         kept = "" if what == "kept" else " Its record is kept."
-        self._outcome.remarks.append(
-            f"The mark of {brief(student)!r} in {slug!r} could not be {what} "
-            f"({_words(error)}).{kept} Mend that, and the next `grader mark` tries it again."
-        )
+        if self._outcome.refused <= _NAMED:
+            self._outcome.remarks.append(
+                f"The mark of {brief(student)!r} in {slug!r} could not be {what} "
+                f"({_words(error)}).{kept} Mend that, and the next `grader mark` tries it again."
+            )
         before = self._held.get(slug, {}).get(student)
         if before is not None and not before.waiting:
             flag(self._gradebook, slug, [student])  # of an earlier hand-in: not to stand in silence
