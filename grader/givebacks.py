@@ -26,9 +26,12 @@ def give_back(room: Classroom, student: str | None = None) -> tuple[int, list[st
     faults = []
     for hand_in in tqdm(marked, unit="page", disable=None, leave=False):
         try:
-            if glob.has_magic(hand_in.student) or "\n" in hand_in.student:
-                # nbgrader takes these for a pattern, and would find classmates by it.
-                raise ClassFault("nbgrader cannot look for a name with * ? [ or a line break.")
+            name = hand_in.student
+            if glob.has_magic(name) or "\n" in name or name != name.strip():
+                # nbgrader takes these for a pattern, or away, and would find classmates.
+                raise ClassFault(
+                    "nbgrader cannot look for a name with * ? [, a line break, or spaces around it."
+                )
             room.convert(GenerateFeedback, hand_in.slug, hand_in.student)
         except (ClassFault, OSError) as error:
             if isinstance(error, OSError) and not of_one_file(error):

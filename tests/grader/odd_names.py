@@ -45,7 +45,7 @@ UNKEPT = [os.fsdecode(b"\xff" * 255)]
 #: What PostgreSQL cannot hold.
 TOO_LONG = ["o" * 129, "p" * 255]
 #: What nbgrader takes for a pattern when it makes a page.
-PATTERNS = ["[a]", "a*", "a?", "new\nline\ttab", "\x1b[2J\x07\u202e"]
+PATTERNS = ["[a]", "a*", "a?", "new\nline\ttab", " ada ", "\x1b[2J\x07\u202e"]
 
 
 def as_text(name: str) -> str:
