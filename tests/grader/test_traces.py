@@ -56,18 +56,18 @@ def test_nothing_is_left(tmp_path: Path, sealed: bool, end: str) -> None:
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     theirs = family(process.pid)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline and process.poll() is None:
         theirs |= family(process.pid)
         if end != "of itself" and list(room.records.rglob("*.json")):
             process.send_signal(signal.SIGINT if end == "interrupted" else signal.SIGKILL)
             break
         time.sleep(0.05)
-    said = process.communicate(timeout=120)[1].decode()
+    said = process.communicate(timeout=300)[1].decode()
     assert process.returncode == {"of itself": 0, "interrupted": 130, "killed": -9}[end], said
     assert left(theirs) == set(), "processes"
     assert (_mounts() - before[0], _sockets() - before[1]) == (set(), set())
-    if end == "killed":  # what it could not clear up itself, the next run does
+    if end != "of itself":  # what it could not clear up itself, the next run does
         again = subprocess.run(
             [sys.executable, "-m", "grader", "mark", str(room.root), "--jobs", "2"],
             env=os.environ | {"TMPDIR": str(temporary), "PATH": path}, timeout=300,
