@@ -763,12 +763,19 @@ def task_mark(runner: Runner) -> None:
 
 def copy_notebooks() -> None:
     """Copy each notebook that my_work/ lacks into it; never touch one that is there."""
+    from grader.booklinks import lead_out  # what Python 3.11 alone can import
+
     for source in files_under([ROOT / "notebooks"]):
         copy = WORK / source.relative_to(ROOT / "notebooks")
         if not copy.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             partial = copy.with_name(copy.name + ".partial")
-            shutil.copyfile(source, partial)
+            if source.suffix == ".ipynb":
+                # JupyterLab opens nothing outside my_work/, so no link there leads into the book.
+                text = lead_out(source.read_text("utf-8"), os.environ.get("GATEDRNN_BOOK", ""))
+                partial.write_bytes(text.encode("utf-8"))
+            else:
+                shutil.copyfile(source, partial)
             os.replace(partial, copy)
             print(f"   new: {copy.relative_to(ROOT)}")
 

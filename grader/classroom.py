@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import functools
+import glob
 import io
+import itertools
 import logging
 import os
+import re
 import shutil
-import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +24,8 @@ from typing import Any
 import nbformat
 
 from grader import course, job, notebooks, record, submission, units
-from grader.files import write_text
+from grader.booklinks import lead_out
+from grader.files import brief, part_in, sweep, write_text
 from grader.job import Job
 from grader.plan import Plan
 from grader.report import book_links
@@ -43,6 +48,8 @@ configure(c)
 # c.Grader.limits = {"call": 10, "notebook": 180}
 # The names of the units' columns in your learning platform:
 # c.Grader.lms_names = {"rnn": "Exercises 2 (4711)"}
+# The address of your book's chapters, for the links in notebooks and reports; then release again:
+# c.Grader.book = "https://HOST/PATH/book"
 # Where sealed marking does not work (`grader doctor` says), marking refuses unless this is set:
 # c.Grader.unsealed = True
 # Another database than gradebook.db (pip install 'gatedrnn[postgres]'):
@@ -68,6 +75,23 @@ in it and give the same marks. No command of the course deletes what lies here.
 
 class ClassFault(RuntimeError):
     """A class that cannot be made or used; the message is one sentence that says what to do."""
+
+
+def gradebook_fault(text: str) -> str:
+    """What the database says of a fault, as one sentence that says what to do."""
+    if "locked" in text:
+        return (
+            "The gradebook is in use by another program; close formgrader or the other command, "
+            "and run this one again."
+        )
+    if "disk is full" in text or "No space left" in text:
+        return "The disk is full; free some space and run the same command again."
+    if "readonly" in text:
+        return "The gradebook may not be written; change its permissions and run it again."
+    if "not a database" in text or "malformed" in text:
+        return "gradebook.db is not a database any more; put a copy back that you trust."
+    first = text.strip().splitlines()[0] if text.strip() else "unknown fault"
+    return f"The gradebook cannot be used: {first}"
 
 
 @dataclass(frozen=True)
@@ -98,11 +122,8 @@ class Classroom:
         self._factory = factory
         self.unsealed = False
         self.limits = limits or Limits()
-        self.links: dict[str, str] = {}
-        if os.environ.get("GATEDRNN_BOOK"):
-            places = [e.see for slug in units.slugs() for e in units.exercises(slug)]
-            places += [m.see for slug in units.slugs() for m in units.misconceptions(slug) if m.see]
-            self.links = book_links(places, self.root)
+        #: The address of the book's chapters, where there is one.
+        self.book = os.environ.get("GATEDRNN_BOOK", "")
         self.source = self.root / "source"
         self.submitted = self.root / "submitted"
         self.autograded = self.root / "autograded"
@@ -117,13 +138,25 @@ class Classroom:
             raise ClassFault(
                 f"There is no folder {root}; `grader init {root}` makes a class there."
             )
-        if not (root / CONFIG).is_file():
+        if not (root / CONFIG).is_file() or root.resolve() == units.ROOT:
             raise ClassFault(
-                f"{root} is not a class: it has no {CONFIG}; `grader init` makes a new class."
+                f"{root} is not a class: it has no {CONFIG} of a class; `grader init` makes a new "
+                "class."
             )
         room = cls(root)
         room.limits = room._own_limits()
-        room.unsealed = "Grader" in room.config() and bool(room.config().Grader.get("unsealed"))
+        own = room.config().get("Grader", {})
+        room.unsealed = own.get("unsealed", False)
+        if not isinstance(room.unsealed, bool):
+            raise ClassFault(
+                f"{CONFIG} sets c.Grader.unsealed to {room.unsealed!r}; expected True or False."
+            )
+        room.book = own.get("book", room.book)
+        if room.book and not re.match("https?://", str(room.book)):
+            raise ClassFault(
+                f"{CONFIG} sets c.Grader.book to {room.book!r}; expected an address that begins "
+                "with https://."
+            )
         return room
 
     @classmethod
@@ -133,7 +166,13 @@ class Classroom:
             raise ClassFault(f"{root} exists already and is not empty; choose another folder.")
         root = root.absolute()
         root.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+        sweep(root.parent)
+        partial = part_in(root.parent)
+        try:
+            partial.mkdir()
+        except OSError as error:
+            error.filename = str(root)  # the name that a person knows
+            raise
         try:
             for name in FOLDERS:
                 (partial / name).mkdir()
@@ -145,20 +184,40 @@ class Classroom:
             if root.exists():
                 root.rmdir()
             os.replace(partial, root)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(error, OSError):  # by the name that a person knows
+                error.filename = str(error.filename or root).replace(str(partial), str(root))
             raise
         return cls(root)
 
+    @functools.cached_property
+    def links(self) -> dict[str, str]:
+        """Place in the book -> its address, where the class knows the book's."""
+        if not self.book:
+            return {}
+        places = [e.see for slug in units.slugs() for e in units.exercises(slug)]
+        places += [m.see for slug in units.slugs() for m in units.misconceptions(slug) if m.see]
+        return book_links(places, self.root, self.book)
+
     def _own_limits(self) -> Limits:
         """The limits that the class's configuration sets, over the usual ones."""
-        own = dict(self.config().Grader.get("limits", {})) if "Grader" in self.config() else {}
+        own = self.config().get("Grader", {}).get("limits", {})
         known = Limits().asdict()
+        if not isinstance(own, dict):
+            raise ClassFault(f"{CONFIG} sets c.Grader.limits to {own!r}; expected a dictionary.")
         if unknown := sorted(set(own) - set(known)):
             raise ClassFault(
                 f"{CONFIG} sets the limit {unknown[0]!r}, which does not exist; "
                 f"there are: {', '.join(known)}."
             )
+        for name, value in own.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value < float("inf"):
+                raise ClassFault(
+                    f"{CONFIG} sets the limit {name!r} to {value!r}; expected a number, not below "
+                    "zero."
+                )
         return Limits(**own)
 
     # ------------------------------------------------------------ nbgrader
@@ -167,7 +226,14 @@ class Classroom:
         """The class's configuration, as nbgrader reads it."""
         from traitlets.config.loader import PyFileConfigLoader
 
-        return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        try:
+            return PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        except (Exception, SystemExit) as error:  # it is a program, and can fail in every way
+            line = _line_in(error, str(self.root / CONFIG))
+            words = error.msg if isinstance(error, SyntaxError) else str(error)
+            raise ClassFault(
+                f"{self.root / CONFIG} cannot be read{line}: {type(error).__name__}: {words}"
+            ) from None
 
     def coursedir(self, slug: str = "", student: str = "*") -> Any:
         from nbgrader.coursedir import CourseDirectory
@@ -186,7 +252,14 @@ class Classroom:
 
         put_interpreter_first()
         directory = self.coursedir()
-        with Gradebook(directory.db_url, directory.course_id) as gradebook:
+        try:
+            opened = Gradebook(directory.db_url, directory.course_id)
+        except ModuleNotFoundError as error:
+            raise ClassFault(
+                f"The gradebook's db_url needs the Python package {error.name!r}, which is not "
+                "installed (PostgreSQL: pip install 'gatedrnn[postgres]')."
+            ) from None
+        with opened as gradebook:
             yield gradebook
 
     def convert(self, converter: type, slug: str, student: str = "*") -> None:
@@ -194,6 +267,8 @@ class Classroom:
         from nbgrader.converters import NbGraderException
 
         log, words = _log_to_memory()
+        if glob.has_magic(str(self.root)):
+            raise ClassFault(f"nbgrader cannot work in {self.root}: rename it, without * ? and [.")
         made = converter(coursedir=self.coursedir(slug, student), config=self.config(), log=log)
         made.force = True
         try:
@@ -201,6 +276,8 @@ class Classroom:
         except (NbGraderException, SystemExit):
             lines = [line for line in words.getvalue().splitlines() if line.strip()]
             last = next((x for x in reversed(lines) if "Error" in x), lines[-1] if lines else "")
+            if "sqlalchemy" in last:
+                raise ClassFault(gradebook_fault(last)) from None
             raise ClassFault(f"nbgrader could not finish {slug!r}: {last}") from None
 
     # ------------------------------------------------------------ releasing
@@ -211,11 +288,19 @@ class Classroom:
 
         target = self.source / slug / f"{slug}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, notebooks.text_of(notebooks.source_notebook(slug)))
+        notebook = notebooks.source_notebook(slug)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = lead_out(cell.source, self.book)
+        write_text(target, notebooks.text_of(notebook))
         folder = self.root / "release" / slug
         kept = folder.with_name(f".{slug}.kept")
+        sweep(self.source, 1)
+        sweep(folder.parent)
         if folder.exists() and not kept.exists():
-            shutil.copytree(folder, kept)
+            copy = part_in(folder.parent)
+            shutil.copytree(folder, copy)
+            os.replace(copy, kept)
         try:
             self.convert(GenerateAssignment, slug)
         except BaseException:
@@ -241,8 +326,14 @@ class Classroom:
                     f"{slug!r} has not been released in this class; "
                     f"`grader release {self.root} {slug}` does it."
                 )
-            self._units[slug] = course.unit_source(slug, path)
-            self._texts[slug] = path.read_text("utf-8")
+            try:
+                self._texts[slug] = path.read_text("utf-8")
+                self._units[slug] = course.unit_source(slug, path)
+            except (ValueError, KeyError, AttributeError):
+                raise ClassFault(
+                    f"{path} is not a notebook any more; `grader release {self.root} {slug}` makes "
+                    "it again."
+                ) from None
         return self._units[slug]
 
     def unit_text(self, slug: str) -> str:
@@ -256,8 +347,20 @@ class Classroom:
         """Everyone who has a folder among the hand-ins."""
         if not self.submitted.is_dir():  # a zip can lose an empty folder
             return []
-        names = (e.name for e in os.scandir(self.submitted) if not e.name.startswith("."))
-        return sorted(_as_text(name) for name in names)
+        with os.scandir(self.submitted) as entries:
+            names = [
+                e.name for e in entries if not e.name.startswith(".") or self._hands_in(e.path)
+            ]
+        found = sorted(map(_as_text, names))
+        if twice := next((a for a, b in itertools.pairwise(found) if a == b), None):
+            raise ClassFault(
+                f"Two folders in {self.submitted} are both read as {brief(twice)!r}; rename one."
+            )
+        return found
+
+    def _hands_in(self, folder: str) -> bool:
+        """Whether a hidden folder is a student's all the same: it holds a unit."""
+        return any(os.path.lexists(os.path.join(folder, slug)) for slug in self.released())
 
     def hand_ins(self, slugs: list[str] | None = None, student: str | None = None) -> list[HandIn]:
         """What is to be marked: each folder STUDENT/UNIT among the hand-ins."""
@@ -278,7 +381,7 @@ class Classroom:
     def _folder_of(self, student: str) -> Path:
         """The folder of a student's hand-ins, whose name on the disk may be no text."""
         folder = self.submitted / student
-        if "\\" in student and not os.path.lexists(folder):
+        if "\\" in student and not os.path.lexists(folder) and self.submitted.is_dir():
             named = (e.name for e in os.scandir(self.submitted) if _as_text(e.name) == student)
             return self.submitted / next(named, student)
         return folder
@@ -408,7 +511,15 @@ def _no_student(name: str, known: list[str]) -> str:
 
     close = difflib.get_close_matches(name, known, 1)
     tail = f"did you mean {close[0]!r}?" if close else "nothing has been handed in under that name."
-    return f"There is no student {name!r} in this class; {tail}"
+    return f"There is no student {brief(name)!r} in this class; {tail}"
+
+
+def _line_in(error: BaseException, path: str) -> str:
+    """Where in the file at `path` a fault arose: ", line 3", or nothing when that is not known."""
+    if isinstance(error, SyntaxError):
+        return f", line {error.lineno}" if error.lineno else ""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
+    return f", line {lines[-1]}" if lines else ""
 
 
 def _quiet() -> logging.Logger:

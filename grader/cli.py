@@ -11,11 +11,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from grader import lean, units  # noqa: F401 (lean is to be imported first)
+try:
+    from grader import lean, units  # noqa: F401 (lean is to be imported first)
+except KeyboardInterrupt:  # as in `main`, which is not there yet
+    print("grader: Stopped before anything was done.", file=sys.stderr)
+    sys.exit(130)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; a fault becomes one sentence on stderr and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name may have signs that the terminal's code lacks
+            stream.reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments) or 0)
@@ -36,7 +43,7 @@ def _say(words: str) -> None:
 
 def _explain(error: Exception) -> str | None:
     """One sentence about a fault that an instructor can mend; None for a fault of ours."""
-    from grader.classroom import ClassFault
+    from grader.classroom import CONFIG, ClassFault, gradebook_fault
     from grader.course import CourseFault
     from grader.engine import ChecksUnreadable
     from grader.marking import MarkingFault
@@ -51,7 +58,9 @@ def _explain(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return _explain_system(error)
     if type(error).__module__.startswith("sqlalchemy"):
-        return _explain_database(str(error))
+        return gradebook_fault(str(error))
+    if type(error).__module__.startswith("traitlets"):
+        return f"{CONFIG} sets what nbgrader does not take: {error}"
     return None
 
 
@@ -62,20 +71,6 @@ def _explain_system(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{where} may not be written or read; change its permissions and run it again."
     return f"{error.strerror or error}: {where}."
-
-
-def _explain_database(text: str) -> str:
-    if "locked" in text:
-        return (
-            "The gradebook is in use by another program; close formgrader or the other command, "
-            "and run this one again."
-        )
-    if "full" in text:
-        return "The disk is full while writing the gradebook; free some space and run it again."
-    if "not a database" in text or "malformed" in text:
-        return "gradebook.db is not a database any more; put a copy back that you trust."
-    first = text.strip().splitlines()[0] if text.strip() else "unknown fault"
-    return f"The gradebook cannot be used: {first}"
 
 
 # ---------------------------------------------------------------- the commands
@@ -113,10 +108,12 @@ def _collect(arguments: argparse.Namespace) -> int:
     for item in unplaced:
         _say(item)
     print(f"{len(placed)} hand-ins are in place, {len(unplaced)} files were left out.")
-    return 1 if unplaced and not placed else 0
+    if not placed and not unplaced:
+        _say(f"There is nothing to collect in {arguments.source}.")
+    return 0 if placed else 1
 
 
-def _mark(arguments: argparse.Namespace) -> None:
+def _mark(arguments: argparse.Namespace) -> int:
     from grader.classroom import Classroom
     from grader.markclass import mark_class
     from grader.summary import class_table
@@ -136,13 +133,18 @@ def _mark(arguments: argparse.Namespace) -> None:
         _say(remark)
     total = len(outcome.records)
     if not total:
-        print("Nothing has been handed in to a released unit; see submitted/ and `grader release`.")
-        return
+        if not outcome.refused:
+            print(
+                "Nothing has been handed in to a released unit; "
+                "see submitted/ and `grader release`."
+            )
+        return 1 if outcome.refused else 0
     print(class_table(outcome.records, slugs or room.released()))
     print(
         f"{total} hand-ins: {outcome.marked} marked, {outcome.kept} unchanged since they were "
         f"marked, {outcome.entered} entered in the gradebook; {time.monotonic() - started:.1f} s."
     )
+    return 1 if outcome.refused else 0
 
 
 def _line_for_a_terminal() -> Callable[[str], None] | None:
@@ -150,13 +152,16 @@ def _line_for_a_terminal() -> Callable[[str], None] | None:
     return print if sys.stdout.isatty() else None
 
 
-def _feedback(arguments: argparse.Namespace) -> None:
+def _feedback(arguments: argparse.Namespace) -> int:
     from grader.classroom import Classroom
     from grader.givebacks import give_back
 
     room = Classroom.open(arguments.dir)
-    made = give_back(room, arguments.student)
+    made, faults = give_back(room, arguments.student)
+    for fault in faults:
+        _say(fault)
     print(f"{made} pages in {room.root / 'feedback'}")
+    return 1 if faults else 0
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from grader import names, submission
 from grader.classroom import ClassFault, Classroom
-from grader.files import write_bytes, write_text
+from grader.files import sweep, write_bytes, write_text
 from grader.names import Known, Person, Roster, Unclear
 from grader.unpack import Found, files, top_folder
 
@@ -51,6 +51,10 @@ def collect(room: Classroom, source: Path, replace: bool = False) -> tuple[list[
     slugs = room.released()
     if not slugs:
         raise ClassFault(f"Nothing has been released yet: `grader release {room.root}`.")
+    for folder in (room.root / "collected", room.submitted):
+        sweep(folder, 2)
+    if room.root.is_relative_to(source.resolve()):
+        raise ClassFault(f"{source} holds the class itself; name the folder or zip of hand-ins.")
     roster, placed, unplaced = Roster(_known(room)), [], []
     candidates: dict[tuple[str, str], list[_Candidate]] = {}
     around: str | None = None

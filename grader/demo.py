@@ -15,7 +15,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import textwrap
 import time
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from grader.classreport import write_report
 from grader.classroom import CONFIG, ClassFault, Classroom
 from grader.exercise import Misconception
 from grader.export import export
-from grader.files import write_bytes, write_text
+from grader.files import part_in, sweep, write_bytes, write_text
 from grader.givebacks import give_back
 from grader.markclass import mark_class
 from grader.summary import class_table, exercise_table, misconception_table
@@ -55,14 +54,15 @@ def demo(into: Path, jobs: int | None = None) -> None:
         raise ClassFault(f"{into} exists already and is not a demo class; choose another folder.")
     into = into.absolute()
     into.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(into)
-    partial = Path(tempfile.mkdtemp(dir=into.parent, prefix=f".{into.name}."))
+    sweep(into.parent)
+    partial = part_in(into.parent)
+    partial.mkdir()
     try:
         room = _fill(partial / "class")
         if why := trial():
             print(f"Marked without a seal, as plain processes: {why}; see `grader doctor`.")
         outcome = mark_class(room, jobs=jobs)
-        pages = give_back(room)
+        pages, _ = give_back(room)
         export(room)
         _move(partial / "class", into)
     finally:
@@ -81,13 +81,6 @@ def demo(into: Path, jobs: int | None = None) -> None:
     print(f"feedback    {pages} pages in {into / 'feedback'}")
     print(f"formgrader  cd {into} && jupyter lab   (then the menu Nbgrader, Formgrader)")
     print(f"{len(outcome.records)} hand-ins marked in {time.monotonic() - started:.0f} s.")
-
-
-def _sweep(into: Path) -> None:
-    """Remove what an earlier run, stopped in the middle, has left beside the folder."""
-    for path in into.parent.glob(f".{into.name}.*"):
-        if (path / "class" / SIGN).is_file():
-            shutil.rmtree(path, ignore_errors=True)
 
 
 def _move(made: Path, into: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from grader import sheet
 from grader.classroom import CONFIG, ClassFault, Classroom
+from grader.files import sweep
 from grader.grades import Grade, grades
 from grader.sheet import Raw, Value
 
@@ -34,6 +35,7 @@ def export(
     head, rows = _FORMS[form](found, _titles(room))
     name = "grades.csv" if form == "csv" else f"grades-{form}.csv"
     target = (to or room.root / name).absolute()
+    sweep(target.parent)
     sheet.write(target, head, rows, encoding="utf-8")
     return target, list(_warnings(form, found))
 
@@ -41,7 +43,9 @@ def export(
 def _titles(room: Classroom) -> dict[str, str]:
     """Unit -> the name of its column in the learning platform, where the class sets one."""
     config = room.config()
-    titles = dict(config.Grader.get("lms_names", {})) if "Grader" in config else {}
+    titles = config.get("Grader", {}).get("lms_names", {})
+    if not isinstance(titles, dict):
+        raise ClassFault(f"{CONFIG} sets c.Grader.lms_names to {titles!r}; expected a dictionary.")
     if unknown := sorted(set(titles) - set(room.released())):
         raise ClassFault(
             f"{CONFIG} sets a name for {unknown[0]!r}, which is no unit released in this class."

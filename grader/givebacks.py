@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import glob
+import os
+
 from tqdm import tqdm
 
-from grader.classroom import Classroom
+from grader.classroom import ClassFault, Classroom, gradebook_fault
+from grader.files import brief, of_one_file
 
 
-def give_back(room: Classroom, student: str | None = None) -> int:
-    """Make the feedback pages of all marked hand-ins by nbgrader; the number of pages."""
+def give_back(room: Classroom, student: str | None = None) -> tuple[int, list[str]]:
+    """Make the feedback pages of all marked hand-ins by nbgrader.
+
+    The number of pages, and a sentence for each one that could not be made.
+    """
     from nbgrader.converters import GenerateFeedback
 
     marked = [
         hand_in
         for hand_in in room.hand_ins(student=student)
-        if (room.autograded / hand_in.student / hand_in.slug).is_dir()
+        if os.path.isdir(room.autograded / hand_in.student / hand_in.slug)
     ]
+    faults = []
     for hand_in in tqdm(marked, unit="page", disable=None, leave=False):
-        room.convert(GenerateFeedback, hand_in.slug, hand_in.student)
-    return len(marked)
+        try:
+            name = hand_in.student
+            if glob.has_magic(name) or "\n" in name or name != name.strip():
+                # nbgrader takes these for a pattern, or away, and would find classmates.
+                raise ClassFault(
+                    "nbgrader cannot look for a name with * ? [, a line break, or spaces around it."
+                )
+            room.convert(GenerateFeedback, hand_in.slug, hand_in.student)
+        except (ClassFault, OSError) as error:
+            if isinstance(error, OSError) and not of_one_file(error):
+                raise
+            if "No space left on device" in str(error):
+                raise ClassFault(gradebook_fault(str(error))) from None
+            who = f"{brief(hand_in.student)!r} in {hand_in.slug!r}"
+            faults.append(f"The page of {who} could not be made: {brief(str(error), 300)}")
+    return len(marked) - len(faults), faults

@@ -53,6 +53,10 @@ def put_interpreter_first() -> None:
 # ---------------------------------------------------------------- scores
 
 
+class NameTooLong(ValueError):
+    """A student's name that the gradebook's server cannot hold."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A record on its way into the gradebook, with what it is entered with."""
@@ -108,6 +112,11 @@ class _Ledger:
         self._comments(notebooks)
 
     def _students(self) -> None:
+        longest = Student.__table__.c.id.type.length
+        if self._db.get_bind().dialect.name != "sqlite":  # which has no longest
+            for name in self._entries:
+                if len(name) > longest:
+                    raise NameTooLong(f"this gradebook holds names of at most {longest} letters")
         there = select(Student.id).where(Student.id.in_(self._entries))
         known = set(self._db.scalars(there))
         self._insert(Student, [{"id": name} for name in self._entries if name not in known])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grader import units
 from grader.classroom import ClassFault, Classroom
-from grader.files import write_bytes
+from grader.files import sweep, write_bytes
 
 #: What the package is made from; solutions, tests and the book are not among it.
 _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "src/gatedrnn", "grader")
@@ -43,6 +43,7 @@ def hand_out(room: Classroom) -> Path:
             info.external_attr = 0o644 << 16
             archive.writestr(info, path.read_bytes())
     target = room.root / "hand-out.zip"
+    sweep(target.parent)
     write_bytes(target, made.getvalue())
     return target
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tqdm import tqdm
 
 from grader import course
-from grader.classroom import Classroom, HandIn, Taken
-from grader.files import printable
-from grader.gradebook import Held, flag
+from grader.classroom import ClassFault, Classroom, HandIn, Taken
+from grader.files import brief, of_one_file, printable, sweep
+from grader.gradebook import Held, NameTooLong, flag
 from grader.gradebook import held as read_gradebook
 from grader.pool import Crew, Here, Local, do_all
 
@@ -28,6 +28,8 @@ _TIMES = 3
 #: Records are entered together, this many at most and this many seconds late at most: each time
 #: the gradebook waits for the disk.
 _TOGETHER, _SECONDS = 25, 1.0
+#: So many marks that were refused are named one by one.
+_NAMED = 10
 
 
 @dataclass
@@ -38,6 +40,8 @@ class Outcome:
     marked: int = 0
     kept: int = 0
     entered: int = 0
+    #: Marks that could not be kept or entered; remarks name the first of them.
+    refused: int = 0
     #: Sentences about what a person should look at beside the records.
     remarks: list[str] = field(default_factory=list)
 
@@ -59,10 +63,14 @@ def mark_class(
     `show` is given a line for each mark, `say` a sentence about the workers, when there is one.
     """
     hand_ins = room.hand_ins(slugs, student)
+    for folder in (room.records, room.autograded):
+        sweep(folder, 2)
     for slug in dict.fromkeys(h.slug for h in hand_ins):
         room.unit(slug)  # a fault of the course speaks before anything is marked
     outcome = Outcome()
     with room.gradebook() as gradebook:
+        for slug in dict.fromkeys(h.slug for h in hand_ins):
+            _known(room, gradebook, slug)
         held = {slug: read_gradebook(gradebook, slug) for slug in slugs or room.released()}
         register = _Register(room, gradebook, held, outcome)
         todo = register.bring_in_step(hand_ins)
@@ -73,14 +81,31 @@ def mark_class(
             _mark_all(room, todo, crew, seed, register, show)
             todo = register.bring_in_step(todo)  # what has changed meanwhile
         outcome.remarks += [_restless(hand_in) for hand_in in todo]
+        if outcome.refused > _NAMED:
+            outcome.remarks.append(
+                f"{outcome.refused - _NAMED} more marks could not be kept or entered."
+            )
         register.look_for_gone(student)
     return outcome
 
 
+def _known(room: Classroom, gradebook: Any, slug: str) -> None:
+    """Raises ClassFault when a released unit is not in the gradebook: it is another, or empty."""
+    from nbgrader.api import MissingEntry
+
+    try:
+        gradebook.find_assignment(slug)
+    except MissingEntry:
+        raise ClassFault(
+            f"The gradebook knows no assignment {slug!r}; `grader release {room.root} {slug}` puts "
+            "it there, and then `grader mark` enters all marks that were made."
+        ) from None
+
+
 def _restless(hand_in: HandIn) -> str:
     return (
-        f"The hand-in of {hand_in.student} to {hand_in.slug!r} changed each time it was marked; "
-        "its mark is of what was there before: run the command again."
+        f"The hand-in of {brief(hand_in.student)} to {hand_in.slug!r} changed each time it was "
+        "marked; its mark is of what was there before: run the command again."
     )
 
 
@@ -94,8 +119,9 @@ def _mark_all(
 ) -> None:
     bar = tqdm(total=len(todo), unit="hand-in", disable=None, leave=False, smoothing=0.1)
     with bar, contextlib.closing(crew), register:
-        for taken, made in _judge_all(room, todo, crew, seed):
-            bar.set_postfix_str(printable(f"{taken.hand_in.student} {taken.hand_in.slug}"))
+        all_taken = (room.take(hand_in, seed) for hand_in in todo)
+        for taken, made in do_all(crew, ((taken, taken.job) for taken in all_taken)):
+            bar.set_postfix_str(printable(f"{brief(taken.hand_in.student)} {taken.hand_in.slug}"))
             register.add(taken, made)
             bar.update()
             if show is not None:
@@ -113,12 +139,15 @@ class _Register:
         self._outcome = outcome
         self._waiting: list[tuple[Taken, dict[str, Any]]] = []
         self._since = 0.0
+        self._refused: set[HandIn] = set()
 
     def bring_in_step(self, hand_ins: list[HandIn]) -> list[HandIn]:
         """Enter the records that are there already; the hand-ins that have none."""
         todo = []
         with self:
             for hand_in in hand_ins:
+                if hand_in in self._refused:
+                    continue  # a remark speaks of it
                 if not os.path.lexists(hand_in.path.parent):
                     continue  # `look_for_gone` speaks of it
                 taken = self._room.take(hand_in)
@@ -136,7 +165,12 @@ class _Register:
         return todo
 
     def add(self, taken: Taken, made: dict[str, Any]) -> None:
-        """Take a record that was made just now."""
+        """Take a record that was made just now: keep it, then enter it."""
+        try:
+            made = self._room.keep(taken.hand_in, made)
+        except Exception as error:
+            self._refuse(taken, made, error, "kept")
+            return
         self._outcome.records[taken.hand_in.student, taken.hand_in.slug] = made
         self._outcome.marked += 1
         self._enter(taken, made)
@@ -151,8 +185,8 @@ class _Register:
             if unflagged:
                 flag(self._gradebook, slug, unflagged)
             self._outcome.remarks += [
-                f"The hand-in of {name} to {slug!r} is not there any more; the score stays in the "
-                "gradebook and is flagged for you."
+                f"The hand-in of {brief(name)} to {slug!r} is not there any more; the score stays "
+                "in the gradebook and is flagged for you."
                 for name in gone
             ]
 
@@ -160,14 +194,48 @@ class _Register:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((taken, made))
-        self._outcome.entered += 1
         if len(self._waiting) >= _TOGETHER or time.monotonic() - self._since > _SECONDS:
             self._write()
 
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
-        if waiting:
+        if not waiting:
+            return
+        try:
             self._room.enter(self._gradebook, waiting)
+        except Exception as error:
+            if _of_all(error):
+                raise
+            self._write_alone(waiting)
+        else:
+            self._outcome.entered += len(waiting)
+
+    def _write_alone(self, waiting: list[tuple[Taken, dict[str, Any]]]) -> None:
+        """Enter records one by one: together they were refused, and most often one is at fault."""
+        for taken, made in waiting:
+            try:
+                self._room.enter(self._gradebook, [(taken, made)])
+            except Exception as error:
+                self._refuse(taken, made, error, "entered in the gradebook")
+            else:
+                self._outcome.entered += 1
+
+    def _refuse(self, taken: Taken, made: dict[str, Any], error: Exception, what: str) -> None:
+        """Name a mark that cannot be kept or entered; raises what concerns the whole class."""
+        if _of_all(error):
+            raise error
+        student, slug = taken.hand_in.student, taken.hand_in.slug
+        self._refused.add(taken.hand_in)
+        self._outcome.refused += 1
+        kept = "" if what == "kept" else " Its record is kept."
+        if self._outcome.refused <= _NAMED:
+            self._outcome.remarks.append(
+                f"The mark of {brief(student)!r} in {slug!r} could not be {what} "
+                f"({_words(error)}).{kept} Mend that, and the next `grader mark` tries it again."
+            )
+        before = self._held.get(slug, {}).get(student)
+        if before is not None and not before.waiting:
+            flag(self._gradebook, slug, [student])  # of an earlier hand-in: not to stand in silence
 
     def __enter__(self) -> None:
         pass
@@ -185,20 +253,34 @@ def line(hand_in: HandIn, made: dict[str, Any]) -> str:
 
     points = f"{number(made['earned'])} of {number(made['worth'])}"
     said = "; ".join(notes(made))
-    text = f"{hand_in.student:<20} {hand_in.slug:<12} {points:>10}  {said[:160]}"
+    text = f"{brief(hand_in.student):<20} {hand_in.slug:<12} {points:>10}  {said[:160]}"
     return printable(text).rstrip()
 
 
+# ---------------------------------------------------------------- faults
+
+
+def _of_all(error: Exception) -> bool:
+    """Whether a fault concerns the gradebook or the disk as a whole, and not one record."""
+    from sqlalchemy import exc
+
+    if isinstance(error, exc.DBAPIError):
+        one = isinstance(error, exc.DataError | exc.IntegrityError | exc.NotSupportedError)
+        return error.connection_invalidated or not one
+    return isinstance(error, OSError) and not of_one_file(error)
+
+
+def _words(error: Exception) -> str:
+    """A fault on one line."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, NameTooLong):
+        return str(error)
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return brief(f"{type(error).__name__}: {said[0]}" if said else type(error).__name__, 300)
+
+
 # ---------------------------------------------------------------- judging
-
-
-def _judge_all(
-    room: Classroom, todo: list[HandIn], crew: Crew, seed: int | None
-) -> Iterator[tuple[Taken, dict[str, Any]]]:
-    all_taken = (room.take(hand_in, seed) for hand_in in todo)
-    jobs = ((taken, taken.job) for taken in all_taken)
-    for taken, made in do_all(crew, jobs):
-        yield taken, room.keep(taken.hand_in, made)
 
 
 def _crew(

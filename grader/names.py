@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from grader.files import brief
 from grader.unpack import NOTEBOOK
 
 _MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)(?:_|$)")
@@ -103,7 +104,9 @@ def clean(name: str) -> str:
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C")
     name = re.sub(r'[/\\:*?"<>|\[\]{}]', "_", re.sub(r"\s+", " ", name)).strip(" .")
     if not name or name.startswith("-") or len(name.encode()) > 100:
-        raise Unclear(f"the name {name!r} cannot be a student's folder; rename it and try again.")
+        raise Unclear(
+            f"the name {brief(name)!r} cannot be a student's folder; rename it and try again."
+        )
     return name + "_" if name.lower() in _WINDOWS else name
 
 

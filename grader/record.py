@@ -102,10 +102,12 @@ def read(path: Path) -> dict[str, Any] | None:
     """The record at `path`; None when there is none, or when it is not a whole one."""
     try:
         record = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    good = isinstance(record, dict) and record.get("schema") == SCHEMA
-    return record if good and record.get("key") == path.stem else None
+    if not isinstance(record, dict) or record.get("schema") != SCHEMA:
+        return None
+    whole = set(schema()["required"]) <= set(record) and record["key"] == path.stem
+    return record if whole else None
 
 
 def found(records: Path, slug: str, student: str, name: str) -> dict[str, Any] | None:

@@ -177,13 +177,13 @@ def _link(place: str, links: Mapping[str, str]) -> str:
     )
 
 
-def book_links(places: Sequence[str], start: Path) -> dict[str, str]:
+def book_links(places: Sequence[str], start: Path, address: str = "") -> dict[str, str]:
     """Place -> address, when the book can be reached from the folder `start`.
 
-    `GATEDRNN_BOOK` names the address of a published book; otherwise a book built beside the
-    notebooks is used. Where there is neither, the report names the chapter in words.
+    `address`, or else `GATEDRNN_BOOK`, names a published book; otherwise a book built beside the
+    notebooks is used. Where there is none, the report names the chapter in words.
     """
-    base = os.environ.get("GATEDRNN_BOOK", "").rstrip("/")
+    base = (address or os.environ.get("GATEDRNN_BOOK", "")).rstrip("/")
     if not base:
         pages = units.ROOT / "build" / "_build" / "html" / "book"
         if not pages.is_dir():

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from grader.files import printable
+from grader.files import brief, printable
 from grader.record import notes
 from grader.report import number
 
@@ -38,7 +38,7 @@ def class_table(records: Records, slugs: Sequence[str]) -> str:
         said = [f"{r['unit']}: {x}" for r in mine if r for x in _short_notes(r)]
         points = [_points(r) for r in mine]
         words = textwrap.shorten(printable("; ".join(said)), room, placeholder=" …")
-        rows.append([printable(student), *points, words])
+        rows.append([brief(student), *points, words])
     return table(["student", *slugs, "notes"], rows, right=range(1, len(slugs) + 1))
 
 

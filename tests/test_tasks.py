@@ -352,6 +352,21 @@ def test_lab_opens_a_copy_and_never_overwrites_it(
     assert opened[1][-1] == "--no-browser"
 
 
+def test_no_link_of_a_copy_leads_out_of_its_folder(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkout.tasks.subprocess, "call", lambda *_, **__: 0)
+    checkout.write("solutions/gru.py", "Read [Summary](../../book/gru.md#summary).\n")
+    monkeypatch.delenv("GATEDRNN_BOOK", raising=False)
+    checkout.do("lab")
+    copy = checkout.root / "my_work/gru/gru.ipynb"
+    assert "Read *Summary* in the chapter *The GRU*." in copy.read_text()
+    copy.unlink()
+    monkeypatch.setenv("GATEDRNN_BOOK", "https://example.org/book/")
+    checkout.do("lab")
+    assert "Read [Summary](https://example.org/book/gru.html#summary)." in copy.read_text()
+
+
 def test_clean_keeps_classes_work_and_what_links_point_to(
     checkout: Checkout, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

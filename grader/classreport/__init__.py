@@ -11,7 +11,7 @@ from grader.classreport.gather import gather
 from grader.classreport.page import page
 from grader.classreport.tables import write_tables
 from grader.classroom import Classroom
-from grader.files import write_text
+from grader.files import sweep, write_text
 
 __all__ = ["write_report"]
 
@@ -19,6 +19,7 @@ __all__ = ["write_report"]
 def write_report(room: Classroom, slugs: list[str], folder: Path) -> dict[str, Any]:
     """Write report.html, report.json and a CSV for each table to `folder`; what they say."""
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     alike = {slug: similar.find(room, room.hand_ins([slug])) for slug in slugs}
     found = gather(room, slugs, folder, alike)
     write_text(folder / "report.json", json.dumps(found, indent=1, ensure_ascii=False) + "\n")

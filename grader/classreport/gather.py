@@ -84,8 +84,8 @@ def _unit(room: Classroom, slug: str, known: dict[str, Grade], folder: Path) -> 
         "marks": summary(shares),
         "tenths": tenths(shares),
         "students": rows,
-        "exercises": _exercises(slug, checks, marked, folder),
-        "misconceptions": _misconceptions(slug, met, len(marked), folder),
+        "exercises": _exercises(slug, checks, marked, folder, room.book),
+        "misconceptions": _misconceptions(slug, met, len(marked), folder, room.book),
         "look": looks,
         "look_counts": dict(
             sorted(Counter(i["kind"] for i in looks).items(), key=lambda x: attention.urgency(x[0]))
@@ -128,10 +128,14 @@ def _earned(record: dict[str, Any]) -> dict[str, float]:
 
 
 def _exercises(
-    slug: str, checks: list[CheckInfo], marked: list[dict[str, float]], folder: Path
+    slug: str,
+    checks: list[CheckInfo],
+    marked: list[dict[str, float]],
+    folder: Path,
+    book: str,
 ) -> list[dict[str, Any]]:
     totals = [sum(points.values()) for points in marked]
-    links = book_links([e.see for e in units.exercises(slug)], folder)
+    links = book_links([e.see for e in units.exercises(slug)], folder, book)
     made = []
     for exercise in units.exercises(slug):
         mine = [c for c in checks if c.exercise == exercise.name]
@@ -169,7 +173,7 @@ def _item(points: list[float], worth: float, totals: list[float]) -> dict[str, A
 
 
 def _misconceptions(
-    slug: str, met: dict[tuple[str, str], list[str]], marked: int, folder: Path
+    slug: str, met: dict[tuple[str, str], list[str]], marked: int, folder: Path, book: str
 ) -> list[dict[str, Any]]:
     says = {(m.exercise, m.name): m for m in units.misconceptions(slug)}
     made = []
@@ -181,7 +185,7 @@ def _misconceptions(
                 "exercise": exercise,
                 "name": name,
                 "says": item.says if item is not None else "",
-                **_place(see, book_links([see], folder)),
+                **_place(see, book_links([see], folder, book)),
                 "count": len(students),
                 "share": len(students) / marked,
                 "students": students,

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from grader import wire
+from grader.files import part_in, sweep
 from grader.worker.channel import Channel, Closed
 
 MAIN = Path(__file__).with_name("main.py")
@@ -146,7 +147,10 @@ class PlainWorker(LineWorker):
     """One subprocess, in a folder of its own that is removed when it ends."""
 
     def __init__(self, limits: Limits) -> None:
-        self._folder = tempfile.mkdtemp(prefix="grader-")
+        temporary = Path(tempfile.gettempdir())
+        sweep(temporary)  # what a run that was killed has left
+        self._folder = str(part_in(temporary))
+        os.mkdir(self._folder, 0o700)
         ours, theirs = socket.socketpair()
         options = {
             "fd": theirs.fileno(),

@@ -88,6 +88,93 @@ def test_a_gradebook_that_is_none(tmp_path: Path, capsys) -> None:
     assert code == 1 and "gradebook.db is not a database any more" in err
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("c.x = (", "cannot be read, line "),
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import nothing_of_that_name", "ModuleNotFoundError"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("c.Grader.limits = 3", "sets c.Grader.limits to 3; expected a dictionary"),
+        ("c.Grader.limits = {'call': 'x'}", "sets the limit 'call' to 'x'; expected a number"),
+        ("c.Grader.limits = {'call': -1}", "sets the limit 'call' to -1; expected a number"),
+        ("c.Grader.unsealed = 'no'", "sets c.Grader.unsealed to 'no'; expected True or False"),
+        ("c.Grader.book = 3", "sets c.Grader.book to 3; expected an address"),
+        ("c.CourseDirectory.db_url = 'x'", "The gradebook cannot be used: Could not parse"),
+        ("c.CourseDirectory.db_url = 'mysql://x/y'", "needs the Python package 'MySQLdb'"),
+        ("c.CourseDirectory.db_url = 3", "sets what nbgrader does not take"),
+    ],
+)
+def test_a_configuration_that_is_wrong(tmp_path: Path, capsys, line: str, words: str) -> None:
+    Classroom.create(tmp_path / "room")
+    config = tmp_path / "room" / "nbgrader_config.py"
+    config.write_text(config.read_text() + line + "\n")
+    code, _, err = run(capsys, "mark", tmp_path / "room")
+    assert code == 1 and words in err and len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("damage", [b"{", b"\xff\xff", b"[]", b'{"cells": [{}]}'])
+def test_a_release_that_is_damaged(tmp_path: Path, capsys, damage: bytes) -> None:
+    room = c.new_class(tmp_path / "room", {"ada": b"x"})
+    (room.root / "release" / c.SLUG / f"{c.SLUG}.ipynb").write_bytes(damage)
+    for command in ("mark", "report"):
+        code, _, err = run(capsys, command, room.root)
+        assert code == 1 and "is not a notebook any more; `grader release" in err
+    assert run(capsys, "release", room.root, c.SLUG)[0] == 0
+    assert run(capsys, "mark", room.root, "--jobs", "1")[0] == 0
+
+
+def test_another_gradebook_has_not_heard_of_the_unit(tmp_path: Path, capsys) -> None:
+    room = c.new_class(tmp_path / "room", {"ada": b"x"})
+    assert run(capsys, "mark", room.root, "--jobs", "1")[0] == 0
+    (room.root / "gradebook.db").unlink()
+    code, _, err = run(capsys, "mark", room.root)
+    assert code == 1 and "The gradebook knows no assignment 'rnn'; `grader release" in err
+    assert run(capsys, "release", room.root, c.SLUG)[0] == 0
+    code, out, _ = run(capsys, "mark", room.root)
+    assert code == 0 and "0 marked, 1 unchanged since they were marked, 1 entered" in out
+
+
+def test_what_is_nothing_to_collect_from(room: Classroom, tmp_path: Path, capsys) -> None:
+    for source in (room.root, room.root.parent):
+        code, _, err = run(capsys, "collect", room.root, source)
+        assert code == 1 and "holds the class itself" in err
+    code, _, err = run(capsys, "collect", room.root, tmp_path)
+    assert code == 1 and "There is nothing to collect in" in err
+    assert room.students() == ["ada"]
+
+
+def test_the_course_itself_is_no_class(capsys) -> None:
+    code, _, err = run(capsys, "mark", units.ROOT)
+    assert code == 1 and "is not a class" in err
+    assert not (units.ROOT / "gradebook.db").exists()
+
+
+def test_names_that_a_terminal_cannot_show(tmp_path: Path) -> None:
+    room = c.new_class(tmp_path / "room", {"小明": b"x"})
+    done = subprocess.run(
+        [sys.executable, "-m", "grader", "mark", str(room.root), "--jobs", "1"],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.splitlines()[2].startswith(b"?? ")
+
+
+def test_two_at_the_same_time(tmp_path: Path) -> None:
+    room = c.new_class(tmp_path / "room", {f"s{n}": b"%d" % n for n in range(30)})
+    command = [sys.executable, "-m", "grader", "mark", str(room.root), "--jobs", "1"]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=300)
+        assert "Traceback" not in err
+        assert process.returncode == 0 or "in use by another program" in err, err
+    last = mark_class(room, jobs=1)
+    assert (last.marked, last.refused, len(last.records)) == (0, 0, 30)
+    with room.gradebook() as book:
+        assert len(book.assignment_submissions(c.SLUG)) == 30
+
+
 def test_a_full_disk(room: Classroom, capsys, monkeypatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "records/x.json")

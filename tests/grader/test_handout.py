@@ -16,8 +16,9 @@ import pytest
 
 import gatedrnn.equations
 from grader import notebooks, units
-from grader.classroom import Classroom
+from grader.classroom import ClassFault, Classroom
 from grader.handout import hand_out
+from grader.markclass import mark_class
 from tests.grader import classes as c
 
 pytestmark = pytest.mark.slow
@@ -117,6 +118,104 @@ def test_what_marks_shows_no_worked_solution(package: zipfile.ZipFile) -> None:
     solved = [block for slug in units.slugs() for block in blocks(slug) if len(block) > 120]
     assert len(solved) > 20
     assert not [(n, block) for n, text in files.items() for block in solved if block in text]
+
+
+ADDRESS = "https://example.org/courses/grn/book"
+
+
+@pytest.fixture(scope="module", params=["", ADDRESS], ids=["no address", "address"])
+def given(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Classroom]:
+    """The whole course released, in a class that knows the book's address or does not."""
+    root = tmp_path_factory.mktemp("links") / "room"
+    Classroom.create(root)
+    config = root / "nbgrader_config.py"
+    more = f"\nc.Grader.book = {request.param!r}\nc.Grader.unsealed = True\n"
+    config.write_text(config.read_text() + (more if request.param else ""))
+    room = Classroom.open(root)
+    for slug in units.slugs():
+        room.release(slug)
+    return request.param, Classroom.open(root)
+
+
+def prose(path: Path) -> str:
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return "\n".join("".join(x["source"]) for x in cells if x["cell_type"] == "markdown")
+
+
+def headings(page: str) -> dict[str, str]:
+    """The sections of a chapter, by their anchors on its page; the chapter itself under ""."""
+    text = (units.ROOT / "book" / f"{page}.md").read_text("utf-8")
+    text = re.sub(r"^(`{3,}|:{3,}).*?^\1", "", text, flags=re.M | re.S)
+    found = re.findall(r"^#{2,4} (.+)$", text, re.M)
+    made = {re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"): title for title in found}
+    return made | {"": re.findall(r"^# (.+)$", text, re.M)[0]}
+
+
+@pytest.mark.parametrize("slug", units.slugs())
+def test_no_link_in_a_notebook_is_dead(given: tuple[str, Classroom], slug: str) -> None:
+    address, room = given
+    text = prose(room.root / "release" / slug / f"{slug}.ipynb")
+    source = "\n".join(x.source for x in notebooks.source_notebook(slug).cells)
+    pointers = re.findall(r"\[([^\]]+)\]\(\.\./\.\./book/(\w+)\.md#?([\w-]*)\)", source)
+    assert len(pointers) > 3 and source.count("](") == len(pointers)
+    for words, page, anchor in pointers:
+        title = headings(page)[anchor]
+        assert title == words if anchor else title.startswith(words), "they are what it leads to"
+        if address:
+            place = f"{page}.html#{anchor}" if anchor else f"{page}.html"
+            assert f"[{words}]({address}/{place})" in text
+        else:
+            end = f" in the chapter *{headings(page)['']}*" if anchor else ""
+            assert f"*{words}*{end}" in text
+    assert text.count("](") == (len(pointers) if address else 0)
+    assert "../" not in text and ".md" not in text and "<a " not in text
+
+
+def test_what_is_marked_is_the_same_whatever_the_links(given: tuple[str, Classroom]) -> None:
+    """Ids, marks, checksums and code are those of the course's own notebook; prose differs."""
+    _, room = given
+    for slug in units.slugs():
+        ours = notebooks.student_notebook(slug).cells
+        theirs = room.unit(slug).cells
+        assert [x.id for x in theirs] == [x.id for x in ours]
+        assert [x.metadata for x in theirs] == [x.metadata for x in ours]
+        code = [[x.source for x in cells if x.cell_type == "code"] for cells in (theirs, ours)]
+        assert code[0] == code[1]
+
+
+def test_an_honest_notebook_comes_back_without_a_flag(given: tuple[str, Classroom]) -> None:
+    """The notebook that was handed out, filled in, and the course's own, which has other links."""
+    _, room = given
+    solved = {x.id: x.source for x in c.cells(c.full())}
+    document = json.loads((room.root / "release" / c.SLUG / f"{c.SLUG}.ipynb").read_text())
+    for cell in document["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            cell["source"] = solved[cell["id"]]
+    c.hand_in(room, "ada", json.dumps(document).encode())
+    c.hand_in(room, "bo", c.full().bytes())
+    outcome = mark_class(room, jobs=1)
+    for made in outcome.records.values():
+        assert (made["earned"], made["flags"]) == (made["worth"], [])
+    released = prose(room.root / "release" / c.SLUG / f"{c.SLUG}.ipynb")
+    assert prose(room.autograded / "ada" / c.SLUG / f"{c.SLUG}.ipynb") == released
+
+
+def test_reports_lead_to_the_address_too(given: tuple[str, Classroom]) -> None:
+    address, room = given
+    c.hand_in(room, "carl", c.Blank(c.SLUG).bytes())
+    mark_class(room, jobs=1)
+    text = (room.autograded / "carl" / c.SLUG / f"{c.SLUG}.ipynb").read_text()
+    assert (f"{ADDRESS}/rnn.html#one-step" in text) == bool(address)
+
+
+def test_an_address_that_is_none_is_said(tmp_path: Path) -> None:
+    Classroom.create(tmp_path / "room")
+    config = tmp_path / "room" / "nbgrader_config.py"
+    config.write_text(config.read_text() + '\nc.Grader.book = "build/html"\n')
+    with pytest.raises(ClassFault, match="sets c.Grader.book to 'build/html'; expected an address"):
+        Classroom.open(tmp_path / "room")
 
 
 def test_nothing_of_the_class_is_in_it(room: Classroom, handed: zipfile.ZipFile) -> None:

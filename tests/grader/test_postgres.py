@@ -21,6 +21,8 @@ from grader.classroom import Classroom
 from grader.export import export
 from grader.markclass import mark_class
 from tests.grader import classes as c
+from tests.grader.odd_names import TOO_LONG, UNKEPT
+from tests.grader.test_odd_names import hand_in_all, mark_and_look
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +57,10 @@ class Server:
         self._run("initdb", "-D", f"{self.folder}/data", "-A", "trust", "-U", "course", "--no-sync")
         self._process: subprocess.Popen | None = None
         self.start()
-        self._run("createdb", "-h", str(self.folder), "-U", "course", "gradebook")
+        self.create("gradebook")
+
+    def create(self, database: str) -> None:
+        self._run("createdb", "-h", str(self.folder), "-U", "course", database)
 
     @property
     def url(self) -> str:
@@ -186,6 +191,22 @@ def test_nbgraders_own_commands_work_on_it(room: Classroom) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     assert rows(room) == before
     assert len(export(room)[0].read_text().splitlines()) == 1 + len(hand_ins())
+
+
+def test_odd_names_end_in_a_mark_or_a_sentence(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    server.create("names")
+    room = c.new_class(tmp_path / "room", {})
+    config = room.root / "nbgrader_config.py"
+    url = server.url.replace("/gradebook?", "/names?")
+    config.write_text(config.read_text() + f"c.CourseDirectory.db_url = {url!r}\n")
+    room = Classroom.open(room.root)
+    room.release(c.SLUG)
+    hand_in_all(room, monkeypatch)
+    mark_and_look(room, [*UNKEPT, *TOO_LONG], capsys)
+    assert cli.main(["report", str(room.root)]) == 0
+    assert cli.main(["export", str(room.root), "--format", "canvas"]) == 0
 
 
 def test_a_server_that_does_not_answer_is_said_in_one_sentence(
