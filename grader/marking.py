@@ -114,8 +114,9 @@ class Session:
             )
         tried = reply.get("tried")
         if isinstance(tried, tuple):
-            self.tools_tried |= {(name, tool): None for tool in without if tool in tried}
-        return _outcome(reply, name)
+            named = {tool for tool in tried if isinstance(tool, str)}
+            self.tools_tried |= {(name, tool): None for tool in without if tool in named}
+        return _outcome(reply, name, args, kwargs)
 
     def end(self) -> None:
         if self._worker is not None:
@@ -201,7 +202,9 @@ def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:
         if not isinstance(part, dict):
             continue
         kind, text = part.get("kind"), part.get("text")
-        if kind in ("stdout", "stderr", "result", "display", "error") and isinstance(text, str):
+        if not isinstance(kind, str) or not isinstance(text, str):
+            continue
+        if kind in ("stdout", "stderr", "result", "display", "error"):
             cut = cut or len(text) > limit
             if text := text[:limit]:
                 kept.append({"kind": kind, "text": text})
@@ -209,15 +212,21 @@ def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:
     return kept, cut
 
 
-def _outcome(reply: dict[str, Any], name: str) -> Outcome:
+def _outcome(
+    reply: dict[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Outcome:
     kind, arguments, keywords = (reply.get(k) for k in ("kind", "arguments", "keywords"))
-    if kind not in KINDS[:5]:
+    arguments = arguments if isinstance(arguments, tuple) else ()
+    keywords = keywords if isinstance(keywords, dict) else {}
+    # A value comes back with all that it was asked with: what is kept back could have been changed.
+    whole = len(arguments) == len(args) and keywords.keys() == kwargs.keys()
+    if not isinstance(kind, str) or kind not in KINDS[:5] or (kind == "value" and not whole):
         return Outcome("crashed", message=f"The process gave no answer for `{name}`.")
     return Outcome(
         kind,
         value=reply.get("value"),
-        arguments=arguments if isinstance(arguments, tuple) else (),
-        keywords=keywords if isinstance(keywords, dict) else {},
+        arguments=arguments,
+        keywords=keywords,
         error=_words(reply.get("error"), 100),
         message=_without_draws(_words(reply.get("message"), 1000)),
     )
