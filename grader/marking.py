@@ -18,9 +18,9 @@ from typing import Any
 
 from grader import submission, units, wire
 from grader.course import UnitSource
-from grader.engine import CheckResult, list_checks, run_checks
+from grader.engine import CheckResult, ChecksUnreadable, list_checks, run_checks
 from grader.exercise import Misconception
-from grader.files import room
+from grader.files import printable, room
 from grader.plan import Plan, Planned, lay_out
 from grader.recognise import recognise
 from grader.student import KINDS, Outcome, Student
@@ -167,7 +167,7 @@ class Session:
         attempts = reply.get("attempts")
         for name in attempts[:20] if isinstance(attempts, list) else ():
             if isinstance(name, str) and len(self.attempts) < 20:
-                self.attempts.add(name[:80])
+                self.attempts.add(printable(name[:80]))
         return reply
 
     def _used_up(self) -> bool:
@@ -352,6 +352,12 @@ def _judge(
         marked.recognised = recognise(marked.results, units.misconceptions(unit.slug))
     except MarkingFault as fault:
         marked.status, marked.reason = "grader fault", str(fault)
+        marked.results = _nothing(unit.slug)
+    except ChecksUnreadable:
+        raise
+    except Exception as error:  # whatever one notebook brings about must not stop the others
+        words = f"Marking it met a fault of the grader's own ({type(error).__name__})."
+        marked.status, marked.reason = "grader fault", words
         marked.results = _nothing(unit.slug)
     finally:
         session.end()

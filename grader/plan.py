@@ -113,7 +113,9 @@ _NAMES = re.compile(r"^(?:def|class) (\w+)", re.M)
 def _defines(source: str, name: str) -> bool:
     if name not in source:
         return False
-    pattern = rf"^[ \t]*(?:(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|{name}[ \t]*(?::[^=\n]+)?=(?!=))"
+    pattern = (
+        rf"^[ \t]*(?:(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|{name}[ \t]*(?::[^=\n]+)?=(?!=))"
+    )
     return re.search(pattern, source, re.M) is not None
 
 

@@ -44,8 +44,11 @@ DTYPES = frozenset(
 )
 
 
-#: Longer than others, and not of the same length on every machine: they cross as the longest that is.
-_LONG = {np.dtype("longdouble"): np.dtype("float64"), np.dtype("clongdouble"): np.dtype("complex128")}
+#: Of another length on each kind of machine: they cross as the longest that all have.
+_LONG = {
+    np.dtype("longdouble"): np.dtype("float64"),
+    np.dtype("clongdouble"): np.dtype("complex128"),
+}
 
 
 class Unusable(ValueError):
