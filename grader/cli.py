@@ -31,7 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(words: str) -> None:
-    print(f"grader: {words}", file=sys.stderr)
+    # A student's name may hold anything; a terminal is not to be commanded by it.
+    from grader.files import printable
+
+    print(f"grader: {printable(words)}", file=sys.stderr)
 
 
 def _explain(error: Exception) -> str | None:
@@ -155,7 +158,7 @@ def _feedback(arguments: argparse.Namespace) -> None:
     from grader.givebacks import give_back
 
     room = Classroom.open(arguments.dir)
-    made = give_back(room, arguments.student)
+    made = give_back(room, arguments.student, say=_say)
     print(f"{made} pages in {room.root / 'feedback'}")
 
 
