@@ -38,7 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(words: str) -> None:
-    print(f"grader: {words}", file=sys.stderr)
+    # A student's name may hold anything; a terminal is not to be commanded by it.
+    from grader.files import printable
+
+    print(f"grader: {printable(words)}", file=sys.stderr)
 
 
 def _explain(error: Exception) -> str | None:

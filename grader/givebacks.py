@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import glob
 import os
+from pathlib import Path
 
+from nbgrader.converters import GenerateFeedback, NbGraderException
 from tqdm import tqdm
 
 from grader.classroom import ClassFault, Classroom, gradebook_fault
 from grader.files import brief, of_one_file
+
+
+class _OneFolder(GenerateFeedback):
+    """nbgrader's converter for one student, whose name may hold what is a pattern to nbgrader."""
+
+    def init_notebooks(self) -> None:
+        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        found = sorted(str(path) for path in Path(folder).glob("*.ipynb"))
+        if not found:
+            self.log.error("there is no marked notebook in %s", folder)
+            raise NbGraderException
+        self.assignments, self.notebooks = {folder: found}, []
 
 
 def give_back(room: Classroom, student: str | None = None) -> tuple[int, list[str]]:
@@ -16,8 +29,6 @@ def give_back(room: Classroom, student: str | None = None) -> tuple[int, list[st
 
     The number of pages, and a sentence for each one that could not be made.
     """
-    from nbgrader.converters import GenerateFeedback
-
     marked = [
         hand_in
         for hand_in in room.hand_ins(student=student)
@@ -27,12 +38,12 @@ def give_back(room: Classroom, student: str | None = None) -> tuple[int, list[st
     for hand_in in tqdm(marked, unit="page", disable=None, leave=False):
         try:
             name = hand_in.student
-            if glob.has_magic(name) or "\n" in name or name != name.strip():
-                # nbgrader takes these for a pattern, or away, and would find classmates.
+            if "\n" in name or name != name.strip():
+                # nbgrader takes these away, or for the end, and would find classmates.
                 raise ClassFault(
-                    "nbgrader cannot look for a name with * ? [, a line break, or spaces around it."
+                    "nbgrader cannot look for a name with a line break or with spaces around it."
                 )
-            room.convert(GenerateFeedback, hand_in.slug, hand_in.student)
+            room.convert(_OneFolder, hand_in.slug, hand_in.student)
         except (ClassFault, OSError) as error:
             if isinstance(error, OSError) and not of_one_file(error):
                 raise

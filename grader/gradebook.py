@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,10 @@ from grader.report import Report
 
 #: The key of a notebook's metadata under which the name of its record is kept.
 MARK = "gatedrnn"
+#: Letters of a code cell, and of all of them, that a page shows; the whole is under submitted/.
+_CELL_SHOWN, _CODE_SHOWN = 50_000, 200_000
+#: Formulas of their own lines in one text: whoever looks for the end of each reads on to the last.
+_FORMULAS = 100
 
 
 def put_interpreter_first() -> None:
@@ -332,10 +336,13 @@ def flag(gradebook: Gradebook, slug: str, students: Sequence[str]) -> None:
 def assemble(record: dict[str, Any], plan: Plan, links: dict[str, str]) -> NotebookNode:
     """The notebook as marked: the student's cells with what they showed, a report in each check."""
     reports = records.reports(record, links)
-    cells = [
-        _cell(index, cell, run, reports)
-        for index, (cell, run) in enumerate(zip(plan.cells, records.runs(record), strict=True))
-    ]
+    cells = []
+    left = _CODE_SHOWN
+    for index, (cell, run) in enumerate(zip(plan.cells, records.runs(record), strict=True)):
+        if cell.kind == "code" and cell.source != getattr(cell.course, "source", None):
+            cell = replace(cell, source=_for_a_page(cell.source, min(left, _CELL_SHOWN)))
+            left = max(0, left - len(cell.source))
+        cells.append(_cell(index, cell, run, reports))
     if record["status"] != "marked":
         words = f"**This hand-in was not marked.** {record['reason']}"
         cells.insert(0, _prose(words, "note-on-marking"))
@@ -351,6 +358,14 @@ def assemble(record: dict[str, Any], plan: Plan, links: dict[str, str]) -> Noteb
 
 # nbformat's own makers of cells check each one against a schema, which takes longer than
 # marking what is in it; a test holds the whole notebook against that schema.
+
+
+def _for_a_page(source: str, limit: int) -> str:
+    # What colours code takes the square of the number of lines that hold spaces alone.
+    source = "\n".join(line if line.strip() else "" for line in source.split("\n"))
+    if len(source) <= limit:
+        return source
+    return f"{source[:limit]}\n# … cut here: the whole cell is in the file that was handed in."
 
 
 def _prose(source: str, name: str) -> dict[str, Any]:
@@ -418,6 +433,8 @@ def safe_markdown(text: str) -> str:
     text = re.sub(r"\\(?=(?:href|url|require|style|class|cssId|data|html\w*)\b)", r"\\ ", text)
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     text = text.replace("![", "[")
+    if text.count("\\begin{") > _FORMULAS:
+        text = text.replace("\\begin{", "\\ begin{")
     return re.sub(r"(\]\s*[\(:]\s*<?\s*)(?!https?://|mailto:|#|[\w./-]+\s*\))", r"\1unsafe:", text)
 
 

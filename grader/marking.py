@@ -18,9 +18,9 @@ from typing import Any
 
 from grader import submission, units, wire
 from grader.course import UnitSource
-from grader.engine import CheckResult, list_checks, run_checks
+from grader.engine import CheckResult, ChecksUnreadable, list_checks, run_checks
 from grader.exercise import Misconception
-from grader.files import room
+from grader.files import printable, room
 from grader.plan import Plan, Planned, lay_out
 from grader.recognise import recognise
 from grader.student import KINDS, Outcome, Student
@@ -114,8 +114,9 @@ class Session:
             )
         tried = reply.get("tried")
         if isinstance(tried, tuple):
-            self.tools_tried |= {(name, tool): None for tool in without if tool in tried}
-        return _outcome(reply, name)
+            named = {tool for tool in tried if isinstance(tool, str)}
+            self.tools_tried |= {(name, tool): None for tool in without if tool in named}
+        return _outcome(reply, name, args, kwargs)
 
     def end(self) -> None:
         if self._worker is not None:
@@ -166,7 +167,7 @@ class Session:
         attempts = reply.get("attempts")
         for name in attempts[:20] if isinstance(attempts, list) else ():
             if isinstance(name, str) and len(self.attempts) < 20:
-                self.attempts.add(name[:80])
+                self.attempts.add(printable(name[:80]))
         return reply
 
     def _used_up(self) -> bool:
@@ -201,7 +202,9 @@ def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:
         if not isinstance(part, dict):
             continue
         kind, text = part.get("kind"), part.get("text")
-        if kind in ("stdout", "stderr", "result", "display", "error") and isinstance(text, str):
+        if not isinstance(kind, str) or not isinstance(text, str):
+            continue
+        if kind in ("stdout", "stderr", "result", "display", "error"):
             cut = cut or len(text) > limit
             if text := text[:limit]:
                 kept.append({"kind": kind, "text": text})
@@ -209,15 +212,21 @@ def _shown(parts: Any, limit: int) -> tuple[list[dict[str, str]], bool]:
     return kept, cut
 
 
-def _outcome(reply: dict[str, Any], name: str) -> Outcome:
+def _outcome(
+    reply: dict[str, Any], name: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Outcome:
     kind, arguments, keywords = (reply.get(k) for k in ("kind", "arguments", "keywords"))
-    if kind not in KINDS[:5]:
+    arguments = arguments if isinstance(arguments, tuple) else ()
+    keywords = keywords if isinstance(keywords, dict) else {}
+    # A value comes back with all that it was asked with: what is kept back could have been changed.
+    whole = len(arguments) == len(args) and keywords.keys() == kwargs.keys()
+    if not isinstance(kind, str) or kind not in KINDS[:5] or (kind == "value" and not whole):
         return Outcome("crashed", message=f"The process gave no answer for `{name}`.")
     return Outcome(
         kind,
         value=reply.get("value"),
-        arguments=arguments if isinstance(arguments, tuple) else (),
-        keywords=keywords if isinstance(keywords, dict) else {},
+        arguments=arguments,
+        keywords=keywords,
         error=_words(reply.get("error"), 100),
         message=_without_draws(_words(reply.get("message"), 1000)),
     )
@@ -343,6 +352,12 @@ def _judge(
         marked.recognised = recognise(marked.results, units.misconceptions(unit.slug))
     except MarkingFault as fault:
         marked.status, marked.reason = "grader fault", str(fault)
+        marked.results = _nothing(unit.slug)
+    except ChecksUnreadable:
+        raise
+    except Exception as error:  # whatever one notebook brings about must not stop the others
+        words = f"Marking it met a fault of the grader's own ({type(error).__name__})."
+        marked.status, marked.reason = "grader fault", words
         marked.results = _nothing(unit.slug)
     finally:
         session.end()

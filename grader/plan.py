@@ -7,8 +7,9 @@ after it, so that an answer in an odd place still counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from nbformat import NotebookNode
 
@@ -25,10 +26,13 @@ class Planned:
     role: str = ""  # "check", "answer", "setup", or "" for prose and for what a student added
     name: str = ""
     course: NotebookNode | None = None
+    #: Left as it was handed out, below a cell that has written what it asks for.
+    passed_over: bool = False
 
     @property
     def runs(self) -> bool:
-        return self.kind == "code" and self.role != "check" and bool(self.source.strip())
+        written = bool(self.source.strip()) and not self.passed_over
+        return self.kind == "code" and self.role != "check" and written
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def lay_out(unit: UnitSource, submission: Submission | None) -> Plan:
         cells.insert(0, _from_course(name, "setup", known[name]))
     for name in (n for n in missing if roles[n] == "check"):
         _put_back(cells, name, known[name])
-    return Plan(tuple(cells), tuple(dict.fromkeys(oddities)))
+    return Plan(tuple(_pass_over(cells, unit)), tuple(dict.fromkeys(oddities)))
 
 
 def _known(
@@ -87,6 +91,32 @@ def _known(
 
 def _from_course(name: str, role: str, course: NotebookNode) -> Planned:
     return Planned("code", course.source, role, name, course)
+
+
+def _pass_over(cells: Iterable[Planned], unit: UnitSource) -> Iterator[Planned]:
+    """The cells; one that was left blank does not undo an answer that stands above it."""
+    blanks = {cell.source.strip(): _NAMES.findall(cell.source)
+              for cell in unit.named("answer").values()}  # fmt: skip
+    above: list[str] = []
+    for cell in cells:
+        names = blanks.get(cell.source.strip(), [])
+        if any(_defines(source, name) for source in above for name in names):
+            cell = replace(cell, passed_over=True)
+        elif cell.runs and cell.role in ("answer", "") and not names:
+            above.append(cell.source)
+        yield cell
+
+
+_NAMES = re.compile(r"^(?:def|class) (\w+)", re.M)
+
+
+def _defines(source: str, name: str) -> bool:
+    if name not in source:
+        return False
+    pattern = (
+        rf"^[ \t]*(?:(?:async[ \t]+)?(?:def|class)[ \t]+{name}\b|{name}[ \t]*(?::[^=\n]+)?=(?!=))"
+    )
+    return re.search(pattern, source, re.M) is not None
 
 
 def _put_back(cells: list[Planned], name: str, course: NotebookNode) -> None:

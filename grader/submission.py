@@ -26,7 +26,7 @@ MAX_CELLS = 2_000
 MAX_SOURCE = 1_000_000
 #: Bytes that all code may take in a notebook, and all prose, which is cut there and not refused.
 MAX_CODE = 3_000_000
-MAX_PROSE = 1_000_000
+MAX_PROSE = 200_000
 
 
 class Unreadable(ValueError):

@@ -16,6 +16,8 @@ import numpy as np
 
 MAX_BYTES = 64 * 2**20
 MAX_ITEMS = 100_000
+#: Keys of all dictionaries: those of numbers can be made to collide, and cost the square of these.
+MAX_KEYS = 10_000
 MAX_DEPTH = 24
 MAX_DIMENSIONS = 16
 MAX_TEXT = 1_000_000
@@ -44,6 +46,13 @@ DTYPES = frozenset(
 _NAMES = {np.dtype(name): name for name in DTYPES}
 
 
+#: Of another length on each kind of machine: they cross as the longest that all have.
+_LONG = {
+    np.dtype("longdouble"): np.dtype("float64"),
+    np.dtype("clongdouble"): np.dtype("complex128"),
+}
+
+
 class Unusable(ValueError):
     """A value that cannot cross; the message says what it is, in a student's words."""
 
@@ -59,6 +68,7 @@ class _Writer:
     def __init__(self) -> None:
         self.buffers: list[bytes] = []
         self.items = 0
+        self.keys = 0
         self.bytes = 0
 
     def node(self, value: Any, depth: int) -> Any:
@@ -84,13 +94,16 @@ class _Writer:
             return {kind.__name__: [self.node(item, depth + 1) for item in list(value)]}
         if isinstance(value, dict) and kind.__module__ in ("builtins", "collections"):
             pairs = list(dict.items(value))
+            self.keys += len(pairs)
+            if self.keys > MAX_KEYS:
+                raise Unusable(f"dictionaries with more than {MAX_KEYS:,} keys")
             return {"dict": [[self.key(k, depth + 1), self.node(v, depth + 1)] for k, v in pairs]}
         if isinstance(value, str):  # one of a class of its own, as NumPy's: what it holds counts
             return self.node(str.__str__(value)[:], depth)
         if isinstance(value, tuple) and (hasattr(kind, "_fields") or _of_torch(kind)):
             return {"tuple": [self.node(item, depth + 1) for item in tuple.__iter__(value)]}
-        if kind is np.ndarray:
-            return self.array(value, "array")
+        if issubclass(kind, np.ndarray):  # as plain memory: nothing of a class of its own is asked
+            return self.array(np.ndarray.view(value, np.ndarray), "array")
         if isinstance(value, np.generic) and kind.__module__ == "numpy":
             return self.array(np.asarray(value), "scalar")
         return self.tensor(value)
@@ -104,6 +117,7 @@ class _Writer:
         return self.node(value, depth)
 
     def array(self, value: np.ndarray, tag: str, dtype: str | None = None) -> dict[str, Any]:
+        value = value.astype(_LONG.get(value.dtype, value.dtype), copy=False)
         name = _NAMES.get(value.dtype) or value.dtype.name
         if name not in DTYPES:
             raise Unusable(f"an array of {value.dtype}; expected numbers")
@@ -177,6 +191,7 @@ class _Reader:
         self.body = body
         self.at = 0
         self.items = 0
+        self.keys = 0
 
     def value(self, node: Any, depth: int) -> Any:
         self.items += 1
@@ -222,6 +237,9 @@ class _Reader:
     def _dict(self, pairs: Any, depth: int) -> dict[Any, Any]:
         if type(pairs) is not list:
             raise BadFrame("a dictionary is not a list of pairs")
+        self.keys += len(pairs)
+        if self.keys > MAX_KEYS:
+            raise BadFrame("the frame has dictionaries with too many keys")
         out = {}
         for pair in pairs:
             key, item = self._pair(pair)

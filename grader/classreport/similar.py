@@ -81,7 +81,9 @@ def _prints(text: str) -> Any:
     """All fingerprints of a text: what is compared is short, and a window of one keeps each."""
     from copydetect import CodeFingerprint
 
-    code = io.StringIO(text[:_LONGEST])
+    # Lines of nothing but spaces say nothing, and the lexer takes the square of their number.
+    lines = [line for line in text[:_LONGEST].split("\n") if line.strip()]
+    code = io.StringIO("\n".join(lines) + "\n")
     return CodeFingerprint("code", GRAM, 1, language="python", fp=code)
 
 

@@ -123,7 +123,8 @@ class LineWorker(ABC):
             self._lose("crashed")
         reply = self._receive(deadline)
         # A reply that was not asked for, or not yet, is no reply.
-        if reply.get("id") != number:
+        said = reply.get("id")
+        if type(said) is not int or said != number:
             self._lose("crashed")
         return reply
 

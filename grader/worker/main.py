@@ -179,6 +179,20 @@ def _make_shell(shown: Shown, programs: bool) -> Any:
         def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
             shown.add("error", re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(stb)))
 
+        def run_line_magic(self, magic_name: str, line: str, _stack_depth: int = 1) -> Any:
+            # One that is not installed here, or fails here, costs nothing of what stands below it.
+            try:
+                return super().run_line_magic(magic_name, line, _stack_depth + 1)
+            except Exception:
+                self.showtraceback()
+                return None
+
+        def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
+            unknown = self.find_cell_magic(magic_name) is None
+            if unknown and self.check_complete(cell)[0] != "invalid":  # around Python of their own
+                return self.run_cell(cell)
+            return super().run_cell_magic(magic_name, line, cell)
+
         def system(self, cmd: str) -> None:
             if programs:
                 super().system(cmd)

@@ -152,6 +152,7 @@ def _environment() -> dict[str, str]:
         "MPLBACKEND": "Agg",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "TORCHDYNAMO_DISABLE": "1",  # `torch.compile` starts a compiler, and gives the same values
     }
 
 

@@ -16,7 +16,7 @@ import pytest
 from grader import cli, job, pool
 from grader.classroom import ClassFault, Classroom
 from tests.grader import classes as c
-from tests.grader.odd_names import NAMES, PATTERNS, UNKEPT, as_text
+from tests.grader.odd_names import NAMES, MISTAKEN, UNKEPT, as_text
 
 pytestmark = pytest.mark.slow
 FULL = sum(c.worth().values())
@@ -79,10 +79,10 @@ def test_on_a_file(tmp_path: Path, monkeypatch, capsys) -> None:
     capsys.readouterr()
     assert cli.main(["feedback", str(room.root)]) == 1
     said = sentences(capsys.readouterr().err)
-    assert len(said) == len(PATTERNS) and all("nbgrader cannot look for" in line for line in said)
+    assert len(said) == len(MISTAKEN) and all("nbgrader cannot look for" in line for line in said)
     pages = {path.parent.parent.name for path in room.root.glob("feedback/*/rnn/rnn.html")}
     pages |= {path.parent.parent.name for path in room.root.glob("feedback/.*/rnn/rnn.html")}
-    assert pages == good - set(PATTERNS)
+    assert pages == good - set(MISTAKEN)
 
 
 def test_two_folders_that_are_read_alike_are_named(tmp_path: Path) -> None:

@@ -124,6 +124,40 @@ def test_what_is_not_plain_data_does_not_cross(value: Any) -> None:
         wire.dumps(value)
 
 
+class Liar(np.ndarray):
+    """Says other things of itself than it holds."""
+
+    shape = property(lambda self: (9, 9))  # type: ignore[assignment]
+    tobytes = astype = None  # type: ignore[assignment]
+
+    def __array__(self, *_: Any, **__: Any) -> np.ndarray:
+        return np.zeros((9, 9))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(6.0).reshape(2, 3).view(Liar),
+        np.asmatrix(np.arange(6.0).reshape(2, 3)),
+        np.ma.masked_array(np.arange(6.0).reshape(2, 3), mask=False),
+        np.arange(6, dtype=np.longdouble).reshape(2, 3),
+    ],
+)
+def test_an_array_of_another_class_crosses_as_what_it_holds(value: Any) -> None:
+    assert same(wire.clone(value), np.arange(6.0).reshape(2, 3))
+    assert same(wire.clone(np.clongdouble(1 + 2j)), np.complex128(1 + 2j))
+
+
+def test_dictionaries_have_no_more_keys_than_the_limit() -> None:
+    whole = dict.fromkeys(range(wire.MAX_KEYS))
+    assert wire.clone(whole) == whole
+    with pytest.raises(wire.Unusable):
+        wire.dumps([whole, {0: 0}])
+    pairs = ",".join(f'[{{"i":"{n:#x}"}},null]' for n in range(wire.MAX_KEYS + 1))
+    with pytest.raises(wire.BadFrame):
+        wire.loads(f'{{"dict":[{pairs}]}}\n'.encode())
+
+
 # ---------------------------------------------------------------- the channel
 
 

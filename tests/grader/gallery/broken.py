@@ -163,6 +163,10 @@ ENTRIES = [
     Entry("other-name", "is there under another name only",
           placed(lambda p: p.with_name("RNN (1).ipynb").write_bytes(c.full().bytes())),
           flags=("It was handed in as RNN (1).ipynb",)),
+    Entry("case-twin", "is there beside another one whose name differs in its letters' case",
+          placed(lambda p: [p.write_bytes(c.full().bytes()),
+                            p.with_name("RNN.IPYNB").write_bytes(c.Blank(c.SLUG).bytes())]),
+          flags=("RNN.IPYNB was handed in beside it",)),
     Entry("other-names", "is there under two other names, neither of them its own",
           placed(lambda p: [p.with_name(n).write_bytes(c.full().bytes())
                             for n in ("a.ipynb", "b.ipynb")]),

@@ -205,6 +205,10 @@ ENTRIES = [
           unanswered("from IPython.display import HTML, display\n"
                      f"display(HTML({_REPORT!r}))\nprint('rnn_step: 6 of 6 points')\n6.0"),
           plain=True, **_NONE),
+    Entry("import-in-escapes", "imports by a name that commands a terminal, to be read in its flag",
+          unanswered("import importlib\n"
+                     "importlib.import_module('gatedrnn.\\x1b[2J\\n<b>40 of 40\\u202e')"),
+          flags=("gatedrnn.?[2J?<b>40 of 40?,",), **_NONE),
     Entry("printed-points", "prints points to both streams in every cell",
           unanswered("import sys\nprint(1000)\nprint(1000, file=sys.stderr)\n1000"), **_NONE),
     Entry("solution-marks", "has nbgrader's marks of solutions and hidden tests in its code",

@@ -151,6 +151,11 @@ ENTRIES = [
     Entry("threads", "starts threads without end", solved(
         _THREAD + "threading.stack_size(65536)\nfor n in range(100_000):\n"
         "    threading.Thread(target=time.sleep, args=(99,), daemon=True).start()")),
+    Entry("threads-in-c", "keeps every core busy with threads in C code, beside right answers",
+          solved("import hashlib, threading\n"
+                 "def burn(): hashlib.pbkdf2_hmac('sha256', b'x', b'y', 2**31 - 1)\n"
+                 "for _ in range(250): threading.Thread(target=burn, daemon=True).start()"),
+          perhaps=_MAYBE),
     Entry("forks", "forks without end", solved(
         "import os\nwhile True:\n    if os.fork() == 0:\n        while True: pass")),
     Entry("programs", "starts programs in every way there is", solved(
@@ -241,6 +246,10 @@ ENTRIES = [
           lambda: _prose("> " * 1000 + "x\n\n" + "* " * 1000 + "x\n\n" + "[" * 5000 + "`" * 9999)),
     Entry("long-prose", "holds five megabytes of pictures in its prose, as text",
           lambda: _prose("![x](data:image/png;base64," + "A" * 5_000_000 + ")")),
+    Entry("prose-formulas", "opens tens of thousands of formulas in its prose and closes none",
+          lambda: _prose("\\begin{a}" * 20_000)),
+    Entry("lines-of-spaces", "holds a hundred thousand lines of nothing but spaces in its code",
+          solved(" \n" * 100_000 + "x = 1")),
     Entry("much-source", "holds seventeen megabytes of comments in its code cells",
           lambda: _cells(17, "#" * 1_000_000), c.nothing, status="unreadable",
           flags=("characters of code",)),

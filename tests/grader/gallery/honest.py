@@ -149,7 +149,7 @@ ENTRIES = [
     Entry(
         "cell-magics",
         "defines its answers under %%time and %%capture",
-        lambda: _under_magics(),
+        lambda: _under_magics("%%time", "%%capture", "%%prun -q"),
     ),
     Entry(
         "awaits",
@@ -297,6 +297,11 @@ ENTRIES = [
              "    new = raw.view(out.dtype).reshape(out.shape)\n    new[:] = out\n    out = new"),
             ("strided", "every other column of a wider one",
              "out = np.repeat(out, 2, axis=1)[:, ::2]"),
+            ("matrix", "a np.matrix", "out = np.asmatrix(out)"),
+            ("masked", "of NumPy's masked arrays", "out = np.ma.masked_array(out)"),
+            ("own-class", "of a class of its own, with an axis that has a name",
+             "class Named(np.ndarray): axes = ('batch', 'hidden')\n    out = out.view(Named)"),
+            ("long", "of long doubles", "out = out.astype(np.longdouble)"),
             ("from-torch", "a view of a tensor's memory",
              "import torch; out = torch.from_numpy(out).numpy()"),
         )
@@ -476,6 +481,28 @@ ENTRIES = [
                "import faulthandler; faulthandler.enable()"),
         plain=True,
     ),
+    Entry(
+        "magics-not-here",
+        "has magics of packages that are not installed here at the top of its answers",
+        lambda: _under_magics(
+            "%load_ext nb_black", "%matplotlib widget", "%watermark -v", "%%memray_flamegraph",
+            "%config InlineBackend.figure_format = 'retina'\n%run helpers.py\nlogged = %store -r x",
+        ),
+    ),
+    Entry("answers-above", "has its answers in cells of its own, above the ones left blank",
+          lambda: _above_blanks(copied=False)),
+    Entry("answers-copied", "has copied each answer cell and left the lower copy blank",
+          lambda: _above_blanks(copied=True), flags=("more than once",)),
+    Entry(
+        "main-guard",
+        "is written as a script, behind `if __name__ == '__main__'`",
+        answering("rnn_step", "written = rnn_step\nrnn_step = None\n"
+                  "if __name__ == '__main__':\n    rnn_step = written"),
+        only("rnn_step"),
+    ),
+    Entry("notebook-names", "uses the names of the notebook itself for its own values",
+          solved("_ = __ = _i = _ih = _oh = _dh = In = Out = get_ipython = display = exit = 0",
+                 "1 + 1", "3"), plain=True),
     Entry("prints-at-the-end", "prints after its answers", solved_then("print('done')")),
 ]  # fmt: skip
 
@@ -486,9 +513,23 @@ def _all_in_one() -> bytes:
     return blank.add("\n\n".join(answers), len(c.cells(blank))).bytes()
 
 
-def _under_magics() -> bytes:
+def _above_blanks(copied: bool) -> bytes:
+    """The blank notebook with each answer in a cell above its own, with its metadata or without."""
+    document = json.loads(c.Blank(c.SLUG).bytes())
+    answers = {x.id: x.source for x in c.cells(c.full()) if x.id.endswith("-answer")}
+    cells = []
+    for cell in document["cells"]:
+        if cell["id"] in answers:
+            marks = cell["metadata"] if copied else {}
+            above = {"id": f"own-{len(cells)}", "source": answers[cell["id"]], "metadata": marks}
+            cells.append(cell | above)
+        cells.append(cell)
+    return json.dumps(document | {"cells": cells}).encode()
+
+
+def _under_magics(*magics: str) -> bytes:
     blank = c.full()
     answers = [x for x in c.cells(blank) if x.id.endswith("-answer")]
-    for cell, magic in zip(answers, ("%%time", "%%capture", "%%prun -q"), strict=False):
+    for cell, magic in zip(answers, magics, strict=False):
         cell.source = f"{magic}\n{cell.source}"
     return blank.bytes()

@@ -141,6 +141,24 @@ _WRITE_ALL = (
 _FRAME = wire.dumps({"id": 2, "kind": "value", "value": 1000, "good": True})
 _ENDS = "ended the process"
 
+
+def _replies(change: str, with_key: str = "'value'") -> str:
+    """A cell that makes this change in each later reply that has this key."""
+    return (
+        "import sys\nwire = sys.modules['grader.wire']\ntrue_dumps = wire.dumps\n"
+        "def dumps(value):\n"
+        f"    if type(value) is dict and 'id' in value and {with_key} in value: {change}\n"
+        "    return true_dumps(value)\nwire.dumps = dumps"
+    )
+
+
+#: A frame written by hand: to build such a dictionary takes as long here as it would there.
+_COLLIDING = _replies(
+    'return (\'{"dict":[[{"s":"id"},{"i":"%s"}],[{"s":"value"},{"dict":[%s]}]]}\\n\' % ('
+    "hex(value['id']), ','.join('[{\"i\":\"%s\"},null]' % hex(n * (2**61 - 1)) "
+    "for n in range(45_000)))).encode()"
+)
+
 ENTRIES = [
     *[
         Entry(
@@ -194,6 +212,30 @@ ENTRIES = [
                      "def clip_by_global_norm(*a, **k):\n    frame = b'[' * 10**6\n"
                      "    write_all(struct.pack('>Q', len(frame)) + frame)"),
           all_but("clip_by_global_norm"), flags=(_ENDS,)),
+    Entry("forged-frame-with-its-number", "reads the number of its call and answers before itself",
+          unanswered(_WRITE_ALL + "import struct, sys\ndef rnn_step(x, h, params):\n"
+                     "    frame = sys._getframe()\n"
+                     "    while 'request' not in frame.f_locals: frame = frame.f_back\n"
+                     "    said = sys.modules['grader.wire'].dumps(\n"
+                     "        {'kind': 'value', 'value': h + 1, 'keywords': {},\n"
+                     "        'id': frame.f_locals['request']['id'],\n"
+                     "        'arguments': (x, h, params)})\n"
+                     "    write_all(struct.pack('>Q', len(said)) + said)\n    return h"),
+          c.nothing, flags=(_ENDS,)),
+    Entry("reply-of-odd-kinds", "has arrays where the parts of its replies are words",
+          unanswered(_GUESSES, _replies("value['kind'] = np.ones(2)")), c.nothing),
+    Entry("reply-of-odd-tools", "says with arrays which tools it has tried, beside right answers",
+          solved(_replies("value['tried'] = (np.ones(2),)"))),
+    Entry("reply-of-odd-outputs", "shows things that are no texts of kinds that are arrays",
+          solved(_replies("value['shown'] = [{'kind': np.ones(2), 'text': 'x'}]", "'shown'"))),
+    Entry("reply-of-odd-number", "gives an array as the number of its reply",
+          solved(_replies("value['id'] = np.ones(2)", "'id'")), flags=(_ENDS,)),
+    Entry("arguments-held-back", "writes into its arguments and does not give them back",
+          unanswered(_replies("value['arguments'] = ()") + "\ndef rnn_step(x, h, params):\n"
+                     "    h[:] = np.tanh(x @ params['W_ih'].T + params['b_ih'] "
+                     "+ h @ params['W_hh'].T + params['b_hh'])\n    return h"), c.nothing),
+    Entry("colliding-keys", "sends dictionaries whose keys all have one hash",
+          unanswered(_GUESSES, _COLLIDING), c.nothing, flags=(_ENDS,)),
     Entry("closed-line", "closes every descriptor in a cell",
           solved("import os\nos.closerange(0, 256)"), flags=(_ENDS,), plain=True),
     Entry("other-streams", "puts files in place of its standard streams and descriptors",
