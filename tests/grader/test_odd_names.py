@@ -16,7 +16,7 @@ import pytest
 from grader import cli, job, pool
 from grader.classroom import ClassFault, Classroom
 from tests.grader import classes as c
-from tests.grader.odd_names import NAMES, MISTAKEN, UNKEPT, as_text
+from tests.grader.odd_names import MISTAKEN, NAMES, UNKEPT, as_text
 
 pytestmark = pytest.mark.slow
 FULL = sum(c.worth().values())
