@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,19 +42,28 @@ def full() -> Blank:
 
 def new_class(root: Path, hand_ins: dict[str, bytes | Callable[[Path], None]]) -> Classroom:
     """A class with the unit released; each hand-in is bytes, or makes whatever it likes itself."""
-    Classroom.create(root)
-    config = root / "nbgrader_config.py"
+    shutil.copytree(_released(), root, dirs_exist_ok=True)
+    room = Classroom.open(root)
+    for student, made in hand_ins.items():
+        hand_in(room, student, made)
+    return room
+
+
+@functools.cache
+def _released() -> Path:
+    """A class with the unit released, made once in a process: nbgrader takes seconds for it."""
+    root = Path(tempfile.mkdtemp(prefix="grader-class-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    Classroom.create(root / "class")
+    config = root / "class" / "nbgrader_config.py"
     limits = {
         k: v for k, v in LIMITS.asdict().items() if k in ("cell", "call", "notebook", "deaths")
     }
     # Where the seal works it is used; the tests of marking hold either way.
     settings = f"\nc.Grader.limits = {limits}\nc.Grader.unsealed = True\n"
     config.write_text(config.read_text() + settings)
-    room = Classroom.open(root)
-    room.release(SLUG)
-    for student, made in hand_ins.items():
-        hand_in(room, student, made)
-    return room
+    Classroom.open(root / "class").release(SLUG)
+    return root / "class"
 
 
 def hand_in(
