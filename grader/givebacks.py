@@ -21,7 +21,8 @@ class _OneFolder(GenerateFeedback):
         if not found:
             self.log.error("there is no marked notebook in %s", folder)
             raise NbGraderException
-        self.assignments, self.notebooks = {folder: found}, []
+        self.assignments: dict[str, list[str]] = {folder: found}
+        self.notebooks: list[str] = []
 
 
 def give_back(
