@@ -21,7 +21,7 @@ class _OneFolder(GenerateFeedback):
         if not found:
             self.log.error("there is no marked notebook in %s", folder)
             raise NbGraderException
-        self.assignments = {folder: found}
+        self.assignments: dict[str, list[str]] = {folder: found}
         self.notebooks: list[str] = []
 
 
