@@ -329,7 +329,7 @@ class Classroom:
             try:
                 self._texts[slug] = path.read_text("utf-8")
                 self._units[slug] = course.unit_source(slug, path)
-            except (ValueError, KeyError, AttributeError):
+            except (ValueError, KeyError, AttributeError, nbformat.ValidationError):
                 raise ClassFault(
                     f"{path} is not a notebook any more; `grader release {self.root} {slug}` makes "
                     "it again."

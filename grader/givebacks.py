@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from nbgrader.converters import GenerateFeedback, NbGraderException
 from tqdm import tqdm
 
-from grader.classroom import ClassFault, Classroom, gradebook_fault
+from grader.classroom import ClassFault, Classroom
 from grader.files import brief, of_one_file
 
 
@@ -48,8 +49,10 @@ def give_back(room: Classroom, student: str | None = None) -> tuple[int, list[st
         except (ClassFault, OSError) as error:
             if isinstance(error, OSError) and not of_one_file(error):
                 raise
-            if "No space left on device" in str(error):
-                raise ClassFault(gradebook_fault(str(error))) from None
+            for number in (errno.ENOSPC, errno.EROFS):  # of all pages, and not of this one
+                if f"[Errno {number}]" in str(error):
+                    place = str(room.root / "feedback")
+                    raise OSError(number, os.strerror(number), place) from None
             who = f"{brief(hand_in.student)!r} in {hand_in.slug!r}"
             faults.append(f"The page of {who} could not be made: {brief(str(error), 300)}")
     return len(marked) - len(faults), faults
