@@ -52,7 +52,7 @@ def new_class(root: Path, hand_ins: dict[str, bytes | Callable[[Path], None]]) -
 @functools.cache
 def _released() -> Path:
     """A class with the unit released, made once in a process: nbgrader takes seconds for it."""
-    root = Path(tempfile.mkdtemp(prefix="grader-class-"))
+    root = Path(tempfile.mkdtemp(prefix="released-class-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     Classroom.create(root / "class")
     config = root / "class" / "nbgrader_config.py"
