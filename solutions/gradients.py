@@ -10,8 +10,9 @@
 #
 # The letters are those of the book: B sequences of T steps with D features each, and a state of H
 # units.
-# The network is the tanh RNN of the unit before, $h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1}
-# + b_{hh})$, with `params` holding `W_ih` (H, D), `W_hh` (H, H), `b_ih` (H,) and `b_hh` (H,).
+# The network is the tanh RNN of the unit before,
+# $h_t = \tanh(W_{ih} x_t + b_{ih} + W_{hh} h_{t-1} + b_{hh})$,
+# with `params` holding `W_ih` (H, D), `W_hh` (H, H), `b_ih` (H,) and `b_hh` (H,).
 #
 # `check("fit_decay_rate")` tries your answer on fresh random inputs and says, property by property,
 # what holds.
