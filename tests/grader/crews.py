@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from grader.engine import ChecksUnreadable
 from grader.worker.launch import Limits, PlainFactory, Worker
 
 #: The variable that names the folder where these leave signs for one another.
@@ -40,4 +41,4 @@ class Faulty(PlainFactory):
     """A fault of the course, which is nobody's hand-in."""
 
     def start(self, limits: Limits) -> Worker:
-        raise LookupError("the course has lost a page")
+        raise ChecksUnreadable("the course has lost a page")

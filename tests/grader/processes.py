@@ -20,7 +20,7 @@ def family(pid: int | None = None) -> set[Process]:
     found = {pid or os.getpid()}
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
-    return {(one, born(one)) for one in found if born(one)}
+    return {(one, when) for one in found if (when := born(one))}
 
 
 def born(pid: int) -> str:

@@ -99,7 +99,8 @@ def _hand_ins() -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Classroom:
     made = c.new_class(tmp_path_factory.mktemp("leak") / "class", _hand_ins())
-    mark_class(made, jobs=1)
+    # A fixed draw: among thousands of inputs one may begin with the digits of a result.
+    mark_class(made, jobs=1, seed=20_261_121)
     give_back(made)
     return made
 

@@ -15,6 +15,7 @@ import pytest
 
 from grader import pool
 from grader.classroom import Classroom
+from grader.engine import ChecksUnreadable
 from grader.job import Job
 from grader.pool import Here, Local, PoolFault, do_all
 from grader.worker import seal
@@ -93,7 +94,7 @@ def test_when_every_process_ends_the_command_says_so(signs, jobs, monkeypatch) -
 
 
 def test_a_fault_of_the_course_is_said_here(signs, jobs) -> None:
-    with pytest.raises(LookupError, match="the course has lost a page"):
+    with pytest.raises(ChecksUnreadable, match="the course has lost a page"):
         run(Local(1, crews.Faulty), {"ada": jobs["ada"]})
 
 
