@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gatedrnn.analysis.counts import parameter_count
 from gatedrnn.analysis.gradients import central_differences
 from gatedrnn.equations import (
     lstm_step,
@@ -461,7 +462,7 @@ def _real_count(cell: str, d: int, h: int, outputs: int) -> int:
 
 def _sizes(rng: Rng) -> tuple[int, int, int]:
     """Inputs, hidden units and outputs, all different."""
-    return int(rng.integers(2, 20)), int(rng.integers(21, 70)), int(rng.integers(80, 120))
+    return int(rng.integers(6, 20)), int(rng.integers(21, 70)), int(rng.integers(80, 120))
 
 
 def _assert_matched(student: Student, target: int, cell: str, d: int, outputs: int, h: int) -> None:
@@ -506,9 +507,24 @@ def test_match_params_between_two(student: Student, rng: Rng) -> None:
 @points("match_params", 2)
 def test_match_params_across_cells(student: Student, rng: Rng) -> None:
     """For an LSTM's parameters it finds the GRU and the RNN that stand nearest."""
-    for cell in ("gru", "rnn"):
+    # One lies below the target and one above, so that rounding one way is found out.
+    for cell, above in zip(("gru", "rnn"), rng.permutation([False, True]), strict=True):
+        _assert_matched(student, *_to_match(rng, cell, bool(above)))
+
+
+def _to_match(rng: Rng, cell: str, above: bool) -> tuple[int, str, int, int, int]:
+    """An LSTM's parameters, and the hidden size of the network of another cell that is nearest.
+
+    That network is larger than the LSTM if `above`. If not, one with a single bias vector would
+    have more units.
+    """
+    while True:
         d, h, outputs = _sizes(rng)
         target = _real_count("lstm", d, h, outputs)
-        counts = {k: _real_count(cell, d, k, outputs) for k in range(h, 3 * h)}
+        counts = {k: parameter_count(cell, d, k) + (k + 1) * outputs for k in range(h, 3 * h)}
         nearest = min(counts, key=lambda k: abs(counts[k] - target))
-        _assert_matched(student, target, cell, d, outputs, nearest)
+        blocks = {"rnn": 1, "gru": 3}[cell]
+        one_bias = min(counts, key=lambda k: abs(counts[k] - blocks * k - target))
+        on_that_side = counts[nearest] != target and (counts[nearest] > target) == above
+        if on_that_side and (above or one_bias != nearest):
+            return target, cell, d, outputs, nearest

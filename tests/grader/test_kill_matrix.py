@@ -35,6 +35,12 @@ def marked(
     return run_checks(slug, LocalStudent(names), seed, only=only)
 
 
+@functools.cache
+def marked_wrong(slug: str, wrong: Misconception, seed: int) -> list[CheckResult]:
+    names = {**solution(slug), wrong.replaces: wrong.function}
+    return marked(slug, names, seed, only=[wrong.exercise])
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("slug", UNITS)
 def test_solution_earns_every_point(slug: str, seed: int) -> None:
@@ -71,12 +77,23 @@ def test_an_answer_that_returns_nothing_useful_earns_nothing(slug: str, nothing:
 def test_misconception_loses_points_and_is_named(
     slug: str, wrong: Misconception, seed: int
 ) -> None:
-    names = {**solution(slug), wrong.replaces: wrong.function}
-    results = marked(slug, names, seed, only=[wrong.exercise])
+    results = marked_wrong(slug, wrong, seed)
     assert [r.check for r in results if r.status == "grader fault"] == []
     assert any(r.status == "failed" for r in results), "no check rejects this answer"
     found = recognise(results, units.misconceptions(slug)).get(wrong.exercise, [])
     assert [m.name for m in found] == [wrong.name]
+
+
+@pytest.mark.parametrize(
+    ("slug", "wrong"), WRONG, ids=[f"{slug}-{m.exercise}-{m.name}" for slug, m in WRONG]
+)
+def test_a_wrong_answer_earns_the_same_on_any_seed(slug: str, wrong: Misconception) -> None:
+    """No property is passed by luck: the notebook and the official marking agree."""
+    earned = {
+        tuple(r.check for r in marked_wrong(slug, wrong, seed) if r.status == "passed")
+        for seed in SEEDS
+    }
+    assert len(earned) == 1
 
 
 @pytest.mark.parametrize(
