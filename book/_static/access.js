@@ -1,4 +1,6 @@
-/* Three things that the page's own elements do not do by themselves.
+/* Four things that the page's own elements do not do by themselves.
+
+   A link into a page stays with what it names while the sections around it are laid out.
 
    Whatever scrolls sideways in its own box can be reached by keyboard, as long as it does.
 
@@ -52,4 +54,22 @@
     event.clipboardData.setData("text/plain", holder.textContent);
     event.preventDefault();
   });
+
+  /* A section is laid out when it comes near, and then moves what stands below it. */
+  const stayWithTarget = () => {
+    const target = document.getElementById(decodeURI(location.hash.slice(1)));
+    let frames = target ? 20 : 0;
+    const letGo = () => { frames = 0; };
+    const inputs = ["wheel", "touchstart", "pointerdown", "keydown"];
+    inputs.forEach((name) => addEventListener(name, letGo, { once: true, passive: true }));
+    const step = () => {
+      if (frames-- <= 0) return;
+      target.scrollIntoView({ behavior: "instant" });
+      requestAnimationFrame(step);
+    };
+    requestAnimationFrame(step);
+  };
+  addEventListener("hashchange", stayWithTarget);
+  const [came] = performance.getEntriesByType("navigation");
+  if (location.hash && came?.type === "navigate") addEventListener("load", stayWithTarget);
 })();
