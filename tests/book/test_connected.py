@@ -70,8 +70,10 @@ def test_an_exercise_is_one_click_away(page) -> None:
         assert here.request.get(here.url.rpartition("/")[0] + "/" + download).ok
         box.get_by_role("link", name="Read it").click()
         assert here.url.endswith("notebooks/gru/gru.html#counting-parameters")
+        here.wait_for_load_state("load")  # who leaves sooner breaks off what is being fetched
         here.locator("article a[href*='book/gru.html']").first.click()
         assert "/book/gru.html" in here.url
+        here.wait_for_load_state("load")
     assert_clean(notes)
 
 
