@@ -17,7 +17,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -422,8 +422,10 @@ class Classroom:
         return Taken(hand_in, one, self.timestamp(hand_in.slug, hand_in.student))
 
     def record_of(self, hand_in: HandIn) -> dict[str, Any] | None:
-        """The record that this hand-in has already, if any."""
-        return self.found(self.take(hand_in))
+        """The record that this hand-in has; one made without a seal where there is no other."""
+        taken = self.take(hand_in)
+        unsealed = replace(taken, job=replace(taken.job, unsealed=True))
+        return self.found(taken) or self.found(unsealed)
 
     def found(self, taken: Taken) -> dict[str, Any] | None:
         """The record of what was taken, if there is one."""

@@ -168,7 +168,6 @@ def _feedback(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> None:
-    from grader.classreport.gather import record_of
     from grader.classroom import Classroom
     from grader.summary import exercise_table, misconception_table
 
@@ -176,7 +175,7 @@ def _report(arguments: argparse.Namespace) -> None:
     if arguments.unit is not None:
         room.unit(arguments.unit)
     slugs = room.released() if arguments.unit is None else [arguments.unit]
-    records = {(h.student, h.slug): r for h in room.hand_ins(slugs) if (r := record_of(room, h))}
+    records = {(h.student, h.slug): r for h in room.hand_ins(slugs) if (r := room.record_of(h))}
     if not records:
         print(f"Nothing is marked yet: grader mark {arguments.dir}")
         return

@@ -11,6 +11,7 @@ import contextlib
 import re
 import secrets
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -350,14 +351,10 @@ def _judge(
         session.run()
         marked.results = run_checks(unit.slug, RemoteStudent(session), seed)
         marked.recognised = recognise(marked.results, units.misconceptions(unit.slug))
-    except MarkingFault as fault:
-        marked.status, marked.reason = "grader fault", str(fault)
-        marked.results = _nothing(unit.slug)
     except ChecksUnreadable:
         raise
     except Exception as error:  # whatever one notebook brings about must not stop the others
-        words = f"Marking it met a fault of the grader's own ({type(error).__name__})."
-        marked.status, marked.reason = "grader fault", words
+        marked.status, marked.reason = "grader fault", _fault(error)
         marked.results = _nothing(unit.slug)
     finally:
         session.end()
@@ -376,6 +373,15 @@ def _judge(
     if session.attempts:
         names = ", ".join(sorted(session.attempts))
         marked.flags.append(f"The notebook tried to import {names}, which is not open to it.")
+
+
+def _fault(error: Exception) -> str:
+    """What went wrong, and where in our code; what the error says could be a hand-in's words."""
+    if isinstance(error, MarkingFault):
+        return str(error)
+    at = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in line {at.lineno} of {Path(at.filename).name}"
+    return f"Marking it met a fault of the grader's own ({where})."
 
 
 def _sentence(words: str) -> str:

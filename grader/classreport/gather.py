@@ -13,7 +13,7 @@ from grader import units
 from grader.classreport import attention
 from grader.classreport.similar import ALIKE, Similar
 from grader.classreport.statistics import FEWEST, discrimination, summary, tenths
-from grader.classroom import Classroom, HandIn
+from grader.classroom import Classroom
 from grader.engine import CheckInfo, list_checks
 from grader.grades import Grade, grades
 from grader.report import book_links, place_in_words
@@ -39,25 +39,13 @@ def gather(
     }
 
 
-def record_of(room: Classroom, hand_in: HandIn) -> dict[str, Any] | None:
-    """The record of a hand-in; one that was made with `--unsealed` where there is no other."""
-    found = room.record_of(hand_in)
-    if found is None and not room.unsealed:
-        room.unsealed = True
-        try:
-            found = room.record_of(hand_in)
-        finally:
-            room.unsealed = False
-    return found
-
-
 def _unit(room: Classroom, slug: str, known: dict[str, Grade], folder: Path) -> dict[str, Any]:
     hand_ins = room.hand_ins([slug])
     rows, looks, marked = [], [], []
     met: dict[tuple[str, str], list[str]] = {}
     sealed = 0
     for hand_in in hand_ins:
-        record = record_of(room, hand_in)
+        record = room.record_of(hand_in)
         grade = known.get(hand_in.student)
         found = list(attention.reasons(record, grade, _size(hand_in.path)))
         looks += [{"student": hand_in.student, "kind": k, "why": why} for k, why in found]

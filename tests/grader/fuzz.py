@@ -112,7 +112,7 @@ def fault_of(data: bytes, unit: course.UnitSource) -> str:
     if sorted(checks) != sorted(unit.named("check")):
         return f"the checks are {checks}"
     for cell in plan.cells:
-        if cell.role in ("check", "setup") and cell.source != cell.course.source:  # type: ignore
+        if cell.role in ("check", "setup") and cell.source != cell.course.source:
             return f"the text of {cell.name!r} is not the course's"
     if sum(room(cell.source) for cell in plan.cells) > 5_000_000:
         return "there is more than the limits allow"
